@@ -1,0 +1,81 @@
+"""What the live stage writes: outcomes and claims on `octyseg.outcomes`, markers on `octyseg.state`.
+
+One Outcome holds the changes of a profile and the state they led to, so deciding is one append.
+Reserved keys start with a NUL, which no profile id may contain. All values are msgpack arrays.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from octyseg.model.change import TagChange
+
+CLAIM_KEY = b"\x00claim"
+SWEPT_KEY = b"\x00swept"
+MARKER_KEY = b"\x00marker"
+FLOOR_KEY = b"\x00floor"
+
+
+class Outcome(Struct, frozen=True, array_like=True):
+    """What inputs or time changed for one profile, keyed by profile_id.
+
+    `events_offset` and `commands_offset` are the highest input offsets applied (-1: none yet).
+    `sequence` is that of the last change. `state` is the encoded ProfileState after the changes;
+    None means that the profile was erased or has nothing left to remember.
+    """
+
+    epoch: int
+    events_offset: int
+    commands_offset: int
+    sequence: int
+    changes: tuple[TagChange, ...]
+    state: bytes | None
+
+
+class Claim(Struct, frozen=True, array_like=True):
+    """An owner opening a partition, under CLAIM_KEY. Outcomes of a lower epoch behind it are void."""
+
+    epoch: int
+    instance_id: str
+    started_at_ms: int
+
+
+class Swept(Struct, frozen=True, array_like=True):
+    """The owner's word that no profile of the partition holds a tag of these segments any more."""
+
+    epoch: int
+    segment_ids: tuple[str, ...]
+
+
+class Marker(Struct, frozen=True, array_like=True):
+    """The end of a flush on `octyseg.state`: it covers outcomes below `outcomes_offset`.
+
+    `floor` is the highest sequence of any profile that the partition has forgotten.
+    """
+
+    epoch: int
+    outcomes_offset: int
+    events_offset: int
+    commands_offset: int
+    floor: int
+
+
+class StateRecord(Struct, frozen=True, array_like=True):
+    """The newest state of a profile on `octyseg.state`; a tombstone when nothing is left."""
+
+    epoch: int
+    state: bytes
+
+
+class Floor(Struct, frozen=True, array_like=True):
+    """Written before the tombstones of a flush, under FLOOR_KEY: no sequence starts at or below it."""
+
+    floor: int
+
+
+encode = msgspec.msgpack.Encoder().encode
+decode_outcome = msgspec.msgpack.Decoder(Outcome).decode
+decode_claim = msgspec.msgpack.Decoder(Claim).decode
+decode_swept = msgspec.msgpack.Decoder(Swept).decode
+decode_marker = msgspec.msgpack.Decoder(Marker).decode
+decode_state_record = msgspec.msgpack.Decoder(StateRecord).decode
+decode_floor = msgspec.msgpack.Decoder(Floor).decode
