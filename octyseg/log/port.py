@@ -130,6 +130,16 @@ class Log(Protocol):
         """End offset of each partition, as of a moment after this call began."""
         ...
 
+    async def ends_as_of(
+        self, topics: Sequence[str], partitions: Sequence[int]
+    ) -> tuple[int, dict[tuple[str, int], int]]:
+        """The log's time T and every end offset of these partitions of these topics.
+
+        T is the time at which the question was sent, a lower bound and by the broker's clock; the
+        ends are as of a moment not before T. T is 0 while the log has not yet told its time.
+        """
+        ...
+
     async def starts(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
         """Lowest offset that is still readable."""
         ...
