@@ -1,0 +1,1 @@
+"""The tests, by room. A package, so that suites can be shared between rooms."""
