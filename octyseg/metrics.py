@@ -1,0 +1,81 @@
+"""Every metric of octyseg with its labels and meaning: the only place where a metric is named.
+
+Stages and hosts count here; labels are closed words (a stage, a reason, a partition number), never
+ids of profiles. Seconds and totals, after Prometheus' naming rules. `serving` exposes them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
+
+from octyseg.errors import UsageError
+
+_FAST = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_SLOW = (0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+
+EVENTS = Counter(
+    "octyseg_events_total",
+    "Input records by what became of them (applied, ignored, duplicate, ...)",
+    ["stage", "outcome"],
+)
+CHANGES = Counter("octyseg_changes_total", "Tag changes decided, by kind and reason", ["kind", "reason"])
+DEADLETTERS = Counter("octyseg_deadletters_total", "Records sent to the dead letter topic, by reason", ["reason"])
+VOID_OUTCOMES = Counter(
+    "octyseg_void_outcomes_total", "Outcomes of an owner that had lost its partition, dropped by a reader", ["stage"]
+)
+FENCED = Counter("octyseg_fenced_total", "Partitions dropped because another owner had claimed them", ["stage"])
+GAP_RECORDS = Counter(
+    "octyseg_gap_records_total", "Records that retention removed before they were read: they are lost", ["topic"]
+)
+
+LAG_RECORDS = Gauge(
+    "octyseg_lag_records", "Records between the committed position and the end", ["stage", "topic", "partition"]
+)
+CLOCK_LAG_SECONDS = Gauge(
+    "octyseg_clock_lag_seconds",
+    "How far a partition's clock is behind the log's time; deadlines wait for it",
+    ["partition"],
+)
+OPEN_INSTANCES = Gauge("octyseg_open_instances", "Sequences that have begun and not ended", ["partition"])
+PROFILES = Gauge("octyseg_profiles", "Profiles with a state", ["partition"])
+OPEN_PARTITIONS = Gauge("octyseg_open_partitions", "Partitions this process owns", ["stage"])
+
+CHUNK_SECONDS = Histogram(
+    "octyseg_chunk_seconds", "Time from receiving a chunk to its acknowledgement", ["stage"], buckets=_FAST
+)
+LOOP_LAG_SECONDS = Histogram(
+    "octyseg_loop_lag_seconds", "How late the event loop wakes: heartbeats share it", buckets=_FAST
+)
+RESTORE_SECONDS = Histogram(
+    "octyseg_restore_seconds", "Time to read the states of a partition back", ["stage"], buckets=_SLOW
+)
+FLUSH_SECONDS = Histogram("octyseg_flush_seconds", "Time of a flush of changed states", buckets=_FAST)
+FLUSHED_STATES = Counter("octyseg_flushed_states_total", "States written by flushes, tombstones included")
+
+PROJECTION_OUTCOMES = Counter(
+    "octyseg_projection_outcomes_total", "Outcomes sent to Redis, by result (applied, older)", ["result"]
+)
+PROJECTION_AVAILABLE = Gauge("octyseg_projection_available", "1 while Redis answers, 0 while a stage waits for it")
+PROJECTION_REBUILDS = Counter(
+    "octyseg_projection_rebuilds_total", "Partitions of the projection made again from the log, by cause", ["cause"]
+)
+
+
+@contextmanager
+def serving(port: int | None) -> Iterator[int | None]:
+    """Answer /metrics on `port` (0: a free one) inside the block; gives the port, None when there is none."""
+    if port is None:
+        yield None
+        return
+    try:
+        server, thread = start_http_server(port)
+    except OSError as error:
+        msg = f"cannot serve metrics on port {port}: {error.strerror}; choose another OCTYSEG_METRICS_PORT"
+        raise UsageError(msg) from error
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
