@@ -1,0 +1,1 @@
+"""What runs octyseg somewhere; not part of the wheel."""

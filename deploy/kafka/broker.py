@@ -1,0 +1,149 @@
+"""Starts, stops and kills one Apache Kafka broker on loopback, with ports and data of its own.
+
+Tests and `make kafka` use the same class. It decides nothing about topics. A broker that was stopped
+or killed can be started again on the same ports with the same data. Run as a program it serves until
+interrupted: `python -m deploy.kafka.broker [--data DIRECTORY] [--port PORT]`.
+"""
+
+import argparse
+import base64
+import contextlib
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from pathlib import Path
+from typing import NoReturn
+
+from deploy.kafka.jars import jars
+from deploy.kafka.properties import properties
+
+_LOGGING = Path(__file__).parent / "log4j2.properties"
+# An ApiVersions request of version 0, which every broker answers without knowing who asks.
+_HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
+
+
+class BrokerFailed(RuntimeError):
+    """The broker ended or did not answer in time; the message holds the end of its log."""
+
+
+class Broker:
+    """One broker process and its data directory. Calls block; made for threads without an event loop."""
+
+    def __init__(self, data: Path, port: int | None = None, heap: str = "1g") -> None:
+        self.data = data
+        self.port = port or _free_port()
+        self._controller_port = _free_port()
+        self._heap = heap
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def server(self) -> str:
+        """Where clients bootstrap."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """What OCTYSEG_LOG takes."""
+        return f"kafka://{self.server}"
+
+    @property
+    def pid(self) -> int:
+        """The broker's process, while it runs."""
+        assert self._process is not None, "the broker was not started"
+        return self._process.pid
+
+    def start(self, timeout_s: float = 60.0) -> None:
+        """Format the data directory if it is new, run the broker and wait until it answers."""
+        assert self._process is None, "the broker runs already"
+        config = self.data / "server.properties"
+        if not config.exists():
+            self.data.mkdir(parents=True, exist_ok=True)
+            config.write_text(properties(self.data, self.port, self._controller_port))
+            if self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config)).wait() != 0:
+                self._fail("cannot format its storage")
+        self._process = self._java("kafka.Kafka", str(config))
+        deadline = time.monotonic() + timeout_s
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self.kill()
+                self._fail("does not answer")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """Ask it to end and wait; controlled shutdown takes a second or two."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it with SIGKILL, as a crash of the machine would, except that written pages survive."""
+        self._end(signal.SIGKILL)
+
+    def _end(self, how: signal.Signals) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(how)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _java(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        options = [f"-Xmx{self._heap}", "-Xms128m", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={_LOGGING}"]
+        command = ["java", *options, "-cp", f"{jars()}/*", *arguments]
+        # A broker must not outlive whoever started it, not even one that was killed.
+        guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
+        with (self.data / "broker.out").open("ab") as out:
+            return subprocess.Popen([*guard, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=out)  # noqa: S603 - our own words
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0) as asked:
+            asked.sendall(_HELLO)
+            return len(asked.recv(8)) == len(_HELLO[:8])
+        return False
+
+    def _fail(self, what: str) -> NoReturn:
+        msg = (
+            f"the kafka broker in {self.data} {what}:\n{(self.data / 'broker.out').read_text(errors='replace')[-4000:]}"
+        )
+        raise BrokerFailed(msg)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _cluster_id() -> str:
+    """22 characters of base64 that do not begin with a dash, which the tool would take for an option."""
+    return "a" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
+
+
+def main() -> None:
+    """Serve until SIGINT or SIGTERM, telling on stdout what to put into the environment."""
+    parser = argparse.ArgumentParser(description="A Kafka broker on loopback.")
+    parser.add_argument("--data", type=Path, help="keep the data here (default: a directory that is removed again)")
+    parser.add_argument("--port", type=int, help="default: a free one")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="octyseg-kafka-") as scratch:
+        broker = Broker(options.data or Path(scratch) / "data", options.port)
+        broker.start()
+        sys.stdout.write(f"OCTYSEG_LOG={broker.url}\n")
+        sys.stdout.flush()
+        stop = {signal.SIGINT, signal.SIGTERM}
+        signal.pthread_sigmask(signal.SIG_BLOCK, stop)
+        signal.sigwait(stop)
+        broker.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""What every test may ask for: a real Kafka broker, started once for the session."""
+
+import os
+
+import pytest
+
+from deploy.kafka.broker import Broker
+from deploy.kafka.jars import missing_tools
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory):
+    """A running broker that nobody may stop; whoever needs to kill one makes their own with `new_broker`."""
+    _need_java()
+    broker = Broker(tmp_path_factory.mktemp("kafka") / "data")
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def new_broker(tmp_path):
+    """A running broker of this test's own, to be killed and restarted."""
+    _need_java()
+    broker = Broker(tmp_path / "kafka")
+    broker.start()
+    yield broker
+    broker.kill()
+
+
+def _need_java():
+    missing = missing_tools()
+    if not missing:
+        return
+    reason = f"no {' and no '.join(missing)} on this machine: NOTHING HERE WAS TESTED AGAINST A REAL KAFKA BROKER"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
