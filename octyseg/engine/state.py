@@ -46,6 +46,7 @@ class Tag(Struct, array_like=True, gc=False):
     version: int
     created_at_ms: int
     anchor: str
+    anchor_ms: int
     acted_ms: int
     deadline_ms: int
     expires_at_ms: int = 0
@@ -61,11 +62,11 @@ class Sighting(Struct, array_like=True, gc=False):
     correlation: str | None = None
 
 
-class ProfileState(Struct, array_like=True, omit_defaults=True):
+class ProfileState(Struct, array_like=True):
     """Everything known of a profile; lives as long as the profile has something worth knowing.
 
     `seen` maps the 64 bit digest of an event id that touched a definition to its event time.
-    `matched` maps a segment with a cooldown to the time of the last match that was let through.
+    `cooling` maps a segment to the instant until which further matches of it are quiet.
     """
 
     format: int = FORMAT
@@ -76,7 +77,7 @@ class ProfileState(Struct, array_like=True, omit_defaults=True):
     tags: list[Tag] = []
     seen: dict[int, int] = {}
     sightings: list[Sighting] = []
-    matched: dict[str, int] = {}
+    cooling: dict[str, int] = {}
     customer_id: str | None = None
     profile_data: dict[str, Any] = {}
     platform_info: dict[str, Any] = {}

@@ -1,0 +1,42 @@
+"""What profile and erase records do to the state of a profile."""
+
+from typing import Any
+
+from msgspec import UNSET
+
+from octyseg.engine.catalog import Catalog
+from octyseg.engine.state import ProfileState
+from octyseg.engine.subject import Subject
+from octyseg.model.record import Profile
+
+
+def apply(state: ProfileState, record: Profile, at_ms: int) -> None:
+    """Merge attributes key by key; null removes a key. A visible step, so the sequence rises."""
+    if record.customer_id is not UNSET:
+        state.customer_id = record.customer_id
+    if record.profile_data is not UNSET:
+        state.profile_data = _merged(state.profile_data, record.profile_data)
+    if record.platform_info is not UNSET:
+        state.platform_info = _merged(state.platform_info, record.platform_info)
+    if record.has_charged is not UNSET:
+        state.has_charged = record.has_charged
+    if record.status is not UNSET:
+        state.status = record.status
+    if state.created_at_ms is None:
+        state.created_at_ms = at_ms
+    state.updated_at_ms = at_ms
+    state.sequence += 1
+
+
+def erase(subject: Subject, catalog: Catalog, at_ms: int) -> None:
+    """Take all tags back and leave nothing; receivers are told, so that they can forget too."""
+    for tag in list(subject.state.tags):
+        segment = catalog.segments.get(tag.segment_id)
+        subject.remove(tag, "erased", at_ms, (), segment is None or segment.webhook)
+    sequence, events_offset = subject.state.sequence + 1, subject.state.events_offset
+    subject.state = ProfileState(sequence=sequence, events_offset=events_offset)
+    subject.erased = True
+
+
+def _merged(kept: dict[str, Any], news: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in {**kept, **news}.items() if value is not None}

@@ -1,0 +1,71 @@
+"""The catalog: the segments in force, indexed by the event types they name. Immutable.
+
+An event no definition cares about costs one look-up here and nothing else.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from octyseg.model.segment import Segment, Step
+
+
+class Interest(NamedTuple):
+    """What one segment wants of one event type.
+
+    `opens` are the properties of step 1 when it names the type; `advances` the later actions as
+    (index, properties); `cancels` the properties of the inaction. None: the type plays no such part.
+    """
+
+    segment: Segment
+    opens: Mapping[str, Any] | None
+    advances: tuple[tuple[int, Mapping[str, Any]], ...]
+    cancels: Mapping[str, Any] | None
+
+
+class Catalog:
+    """The live segments of one revision; made once, shared by all partitions of a process."""
+
+    def __init__(self, segments: Iterable[Segment] = ()) -> None:
+        self.segments: dict[str, Segment] = {segment.segment_id: segment for segment in segments}
+        interests: dict[str, list[Interest]] = {}
+        for segment in self.segments.values():
+            if segment.segment_type == "live" and not segment.deleted:
+                for event_type in dict.fromkeys(step.event_type for step in segment.steps):
+                    interests.setdefault(event_type, []).append(_interest(segment, event_type))
+        self.interests: dict[str, tuple[Interest, ...]] = {name: tuple(found) for name, found in interests.items()}
+
+    def active(self, segment_id: str, version: int) -> Segment | None:
+        """The segment if what was earned under this version still counts."""
+        segment = self.segments.get(segment_id)
+        if segment is None or segment.deleted or version < segment.matching_since:
+            return None
+        return segment
+
+    def deleted_ids(self) -> tuple[str, ...]:
+        """Segments that are deleted and whose tags have to go."""
+        return tuple(segment.segment_id for segment in self.segments.values() if segment.deleted)
+
+    def outdates(self, older: "Catalog") -> bool:
+        """Whether anything earned under the older catalog may not count under this one."""
+        return any(self.active(held.segment_id, held.version) is None for held in older.segments.values())
+
+
+def _interest(segment: Segment, event_type: str) -> Interest:
+    first, *later = segment.steps
+    advances = tuple(
+        (index, step.properties)
+        for index, step in enumerate(later, 1)
+        if step.event_type == event_type and not step.inaction
+    )
+    return Interest(
+        segment,
+        first.properties if first.event_type == event_type else None,
+        advances,
+        _inaction_properties(later, event_type),
+    )
+
+
+def _inaction_properties(later: list[Step], event_type: str) -> Mapping[str, Any] | None:
+    if later and later[-1].inaction and later[-1].event_type == event_type:
+        return later[-1].properties
+    return None

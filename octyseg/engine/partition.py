@@ -1,0 +1,344 @@
+"""All profiles of one partition: fed with records, told the time, asked what changed.
+
+    restore(profile_id, state)   before the first feed, once per profile
+    feed(topic, records)         what these records change
+    tick(clock_ms)               what time changes: deadlines, expiries, a bounded part of a sweep
+    adopt(catalog)               new definitions; what they outdate is swept by the ticks that follow
+
+The clock never goes back. Within a feed it follows the records: before a record that arrived at A is
+applied, everything due before A - 1 is done, so results do not depend on how records were chunked.
+State stays encoded until a profile is touched; a record no definition names never touches it.
+"""
+
+import hashlib
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+from msgspec import UNSET
+
+from octyseg.engine import attributes, deadlines, sequence
+from octyseg.engine.catalog import Catalog, Interest
+from octyseg.engine.rules import DEDUPE_IDS, DEDUPE_WINDOW_MS, Rules
+from octyseg.engine.sequence import Happening
+from octyseg.engine.state import ProfileState, decode_state, encode_state
+from octyseg.engine.subject import Subject
+from octyseg.model.outcome import Outcome
+from octyseg.model.record import Erase, Event, Merge, Profile, Refusal, decode, epoch_ms
+
+
+class Record(Protocol):
+    """What the engine reads of a record of the log; `timestamp` is its arrival in epoch milliseconds."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102 - the protocol's attributes are its documentation
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+
+
+class Refused(NamedTuple):
+    """A record for the dead letters."""
+
+    record: Record
+    refusal: Refusal
+
+
+class Decided(NamedTuple):
+    """What a feed or a tick decided: outcomes by profile, refused records, counts by name."""
+
+    outcomes: list[tuple[str, Outcome]]
+    refused: list[Refused]
+    counts: Counter[str]
+
+
+class Partition:
+    """One partition's profiles, clock and alarms. One owner, one writer."""
+
+    def __init__(self, catalog: Catalog, rules: Rules, number: int = 0, epoch: int = 0) -> None:
+        self.catalog = catalog
+        self.rules = rules
+        self.number = number
+        self.epoch = epoch
+        self.clock_ms = 0
+        self.floor = 0
+        self.committed_offset = 0
+        self._states: dict[str, bytes] = {}
+        self._alarms: list[tuple[int, str]] = []
+        self._alarm_of: dict[str, int] = {}
+        self._unswept: list[str] = []
+        self._dirty: set[str] = set()
+        self._stubs: set[str] = set()
+        self._held: dict[str, Subject] = {}
+        self._counts: Counter[str] = Counter()
+        self._sweep_told = False
+
+    def __len__(self) -> int:
+        """How many profiles the partition remembers."""
+        return len(self._states)
+
+    # What the owner tells.
+
+    def restore(self, profile_id: str, state: bytes | None, sequence: int = 0, events_offset: int = -1) -> None:
+        """Put back the newest state of a profile; None: it was erased or forgotten at this sequence and offset."""
+        if state is None:
+            decoded = ProfileState(sequence=sequence, events_offset=events_offset)
+            self._stubs.add(profile_id)
+        else:
+            decoded = decode_state(state)
+            self._stubs.discard(profile_id)
+        self._states[profile_id] = encode_state(decoded) if state is None else state
+        self._schedule(profile_id, deadlines.next_due(decoded, self.rules))
+        if deadlines.is_outdated(decoded, self.catalog):
+            self._unswept.append(profile_id)
+
+    def adopt(self, catalog: Catalog) -> None:
+        """Follow new definitions; profiles that hold anything of the old ones are swept by later ticks."""
+        outdated = catalog.outdates(self.catalog)
+        self.catalog = catalog
+        self._sweep_told = False
+        if outdated:
+            self._unswept = list(self._states)
+
+    def committed(self, offset: int) -> None:
+        """Input below this offset will never be read again; what only a repeat would need may go."""
+        self.committed_offset = max(self.committed_offset, offset)
+
+    # What the owner asks.
+
+    def feed(self, topic: str, records: Iterable[Record]) -> Decided:
+        """Apply records of one topic in offset order; what they change is decided when the feed ends."""
+        interests, future_ms = self.catalog.interests, self.rules.future_ms
+        refused: list[Refused] = []
+        arrival_ms = -1
+        unmatched = 0
+        for record in records:
+            if record.timestamp != arrival_ms:
+                arrival_ms = record.timestamp
+                self._pass(arrival_ms - 1)
+            event = decode(record.key, record.value)
+            if isinstance(event, Refusal):
+                refused.append(Refused(record, event))
+                continue
+            at_ms = epoch_ms(event.created_at, arrival_ms)
+            if isinstance(at_ms, Refusal) or at_ms > arrival_ms + future_ms:
+                refused.append(Refused(record, _time_refusal(at_ms, arrival_ms)))
+            elif not isinstance(event, Event):
+                refusal = self._apply_other(event, record, at_ms)
+                if refusal is not None:
+                    refused.append(Refused(record, refusal))
+            elif (wanted := interests.get(event.event_type)) is None:  # type: ignore[arg-type]
+                unmatched += 1
+            else:
+                self._apply_event(event, wanted, record, at_ms, topic)
+        self._counts["unmatched"] += unmatched
+        return self._decided(refused)
+
+    def tick(self, clock_ms: int, sweep: int = 500) -> Decided:
+        """Let time pass up to `clock_ms` and sweep at most `sweep` profiles."""
+        self._pass(clock_ms)
+        while self._unswept and sweep > 0:
+            sweep -= 1
+            profile_id = self._unswept.pop()
+            if profile_id in self._states:
+                self._hold(profile_id)
+        return self._decided([])
+
+    def next_due(self) -> int | None:
+        """The instant the clock must pass before a tick does anything; None: nothing is due ever."""
+        alarms = self._alarms
+        while alarms and self._alarm_of.get(alarms[0][1]) != alarms[0][0]:
+            heapq.heappop(alarms)
+        return alarms[0][0] if alarms else None
+
+    def take_swept(self) -> tuple[str, ...] | None:
+        """Once per adoption, when the sweep is over: the deleted segments of which no tag is left here."""
+        if self._unswept or self._sweep_told:
+            return None
+        self._sweep_told = True
+        return self.catalog.deleted_ids()
+
+    def take_dirty(self, most: int) -> list[tuple[str, bytes | None]]:
+        """States changed since they were last taken, None for profiles that were erased or forgotten."""
+        taken = [self._dirty.pop() for _ in range(min(most, len(self._dirty)))]
+        return [(one, None if one in self._stubs else self._states.get(one)) for one in taken]
+
+    def mark_dirty(self, profile_ids: Iterable[str]) -> None:
+        """These states were not written after all, or were overwritten: take them again."""
+        self._dirty.update(profile_ids)
+
+    @property
+    def dirty(self) -> int:
+        """How many states wait to be taken."""
+        return len(self._dirty)
+
+    def state_of(self, profile_id: str) -> ProfileState | None:
+        """The state of one profile, decoded; None when nothing is known of it."""
+        state = self._states.get(profile_id)
+        return None if state is None else decode_state(state)
+
+    # How it decides.
+
+    def _apply_event(self, event: Event, wanted: tuple[Interest, ...], record: Record, at_ms: int, topic: str) -> None:
+        """An event whose type some definition names."""
+        counts, rules = self._counts, self.rules
+        if record.timestamp - at_ms > rules.live_max_age_ms:
+            counts["history_only"] += 1
+            return
+        properties = event.event_properties
+        assert properties is not UNSET
+        parts = [
+            (interest.segment, found)
+            for interest in wanted
+            if (found := sequence.parts_of(interest, properties)) is not None
+        ]
+        if not parts:
+            counts["unmatched"] += 1
+            return
+        subject = self._held.get(event.profile_id) or self._hold(event.profile_id)
+        state = subject.state
+        if record.offset <= state.events_offset:
+            counts["applied_before"] += 1
+            return
+        event_id = f"{topic}-{self.number}-{record.offset}" if event.event_id is UNSET else event.event_id
+        if event.event_id is not UNSET and _is_repeat(state, event_id, at_ms):
+            counts["repeated"] += 1
+            return
+        counts["matched"] += 1
+        state.events_offset = record.offset
+        subject.now_ms = record.timestamp
+        subject.touched, subject.erased = True, False
+        happening = Happening(event_id, at_ms, properties)
+        for segment, found in parts:
+            sequence.apply(subject, segment, found, happening, rules)
+        self._schedule(event.profile_id, deadlines.next_due(state, rules))
+
+    def _apply_other(self, record: Profile | Merge | Erase, source: Record, at_ms: int) -> Refusal | None:
+        """A record that is no event."""
+        if type(record) is Merge:
+            return Refusal("unsupported", "merge records are not applied yet: send the record again once they are")
+        if type(record) is Erase and record.profile_id not in self._states and record.profile_id not in self._held:
+            return None
+        subject = self._held.get(record.profile_id) or self._hold(record.profile_id)
+        state = subject.state
+        if source.offset <= state.events_offset:
+            self._counts["applied_before"] += 1
+            return None
+        state.events_offset = source.offset
+        subject.now_ms = source.timestamp
+        subject.touched, subject.erased = True, False
+        if type(record) is Profile:
+            attributes.apply(state, record, at_ms)
+        else:
+            attributes.erase(subject, self.catalog, at_ms)
+        self._schedule(record.profile_id, deadlines.next_due(subject.state, self.rules))
+        return None
+
+    def _pass(self, clock_ms: int) -> None:
+        """Move the clock on and do what falls due on the way, in the order of the deadlines."""
+        if clock_ms <= self.clock_ms:
+            return
+        self.clock_ms = clock_ms
+        alarms, alarm_of = self._alarms, self._alarm_of
+        while alarms and alarms[0][0] < clock_ms:
+            due_ms, profile_id = heapq.heappop(alarms)
+            if alarm_of.get(profile_id) != due_ms:
+                continue
+            del alarm_of[profile_id]
+            subject = self._held.get(profile_id) or self._hold(profile_id)
+            subject.now_ms = clock_ms
+            before = len(subject.state.instances)
+            deadlines.settle(subject, self.catalog, clock_ms, self.rules)
+            if len(subject.state.instances) != before:
+                self._dirty.add(profile_id)
+            due_again_ms = deadlines.next_due(subject.state, self.rules)
+            self._schedule(profile_id, None if due_again_ms is None else max(due_again_ms, clock_ms + 1))
+
+    def _hold(self, profile_id: str) -> Subject:
+        """Take a profile in hand; what the catalog outdates goes first."""
+        encoded = self._states.get(profile_id)
+        subject = Subject(profile_id, ProfileState(sequence=self.floor) if encoded is None else decode_state(encoded))
+        subject.now_ms = self.clock_ms
+        self._held[profile_id] = subject
+        if self._unswept:
+            deadlines.sweep(subject, self.catalog)
+        return subject
+
+    def _schedule(self, profile_id: str, due_ms: int | None) -> None:
+        """Keep one alarm per profile, never later than what is due."""
+        if due_ms is None:
+            return
+        alarm_ms = self._alarm_of.get(profile_id)
+        if alarm_ms is None or due_ms < alarm_ms:
+            self._alarm_of[profile_id] = due_ms
+            heapq.heappush(self._alarms, (due_ms, profile_id))
+
+    def _decided(self, refused: list[Refused]) -> Decided:
+        """Encode what was held, put it back, and say what came of it."""
+        outcomes: list[tuple[str, Outcome]] = []
+        for profile_id, subject in self._held.items():
+            state = subject.state
+            if self._may_forget(state) and not subject.touched:
+                self._forget(profile_id, state)
+                continue
+            encoded = encode_state(state)
+            self._states[profile_id] = encoded
+            if not subject.touched:
+                continue
+            self._dirty.add(profile_id)
+            if subject.erased:
+                self._stubs.add(profile_id)
+            else:
+                self._stubs.discard(profile_id)
+            outcome = Outcome(
+                self.epoch,
+                state.events_offset,
+                state.commands_offset,
+                state.sequence,
+                tuple(subject.changes),
+                None if subject.erased else encoded,
+            )
+            outcomes.append((profile_id, outcome))
+        self._held.clear()
+        counts, self._counts = self._counts, Counter()
+        return Decided(outcomes, refused, counts)
+
+    def _forget(self, profile_id: str, state: ProfileState) -> None:
+        """Drop the profile; the floor keeps its sequence from going back should it return."""
+        self.floor = max(self.floor, state.sequence)
+        if self._states.pop(profile_id, None) is not None:
+            self._dirty.add(profile_id)
+        self._alarm_of.pop(profile_id, None)
+        self._stubs.discard(profile_id)
+
+    def _may_forget(self, state: ProfileState) -> bool:
+        """Nothing is left to remember, the day of repeats is over, and no repeat of its input can come."""
+        if state.events_offset >= self.committed_offset or not deadlines.holds_nothing(state):
+            return False
+        due_ms = deadlines.next_due(state, self.rules)
+        return due_ms is not None and due_ms < self.clock_ms
+
+
+def _is_repeat(state: ProfileState, event_id: str, at_ms: int) -> bool:
+    """Whether this event id was seen within a day of event time; remembers it when not."""
+    digest = int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest())
+    seen = state.seen
+    last_ms = seen.get(digest)
+    if last_ms is not None and abs(at_ms - last_ms) <= DEDUPE_WINDOW_MS:
+        return True
+    seen.pop(digest, None)
+    seen[digest] = at_ms
+    if len(seen) > DEDUPE_IDS:
+        del seen[next(iter(seen))]
+    return False
+
+
+def _time_refusal(at_ms: int | Refusal, arrival_ms: int) -> Refusal:
+    if isinstance(at_ms, Refusal):
+        return at_ms
+    ahead_s = (at_ms - arrival_ms) // 1000
+    return Refusal("future", f"created_at lies {ahead_s} s after the record arrived: check the producer's clock")

@@ -1,0 +1,194 @@
+"""The state machine of a live sequence: what one event does to one profile's run of one segment.
+
+Rules, all in event time, independent of when records happen to arrive within the grace:
+
+    open      step 1 with no instance whose frame still runs; `restart` re-anchors, `parallel` adds
+    advance   the awaited action within [last action, deadline]; the last action of all is a match
+    cancel    the inaction's event within [last action, deadline], seen after the action or later in time
+    contradict  the inaction's event after the deadline of the match that earned the tag: the tag goes
+    correct   the inaction's event inside the frame of a match that has fired, within the horizon: the tag goes
+
+An instance past its deadline waits for the grace: it takes no further part but can still be
+cancelled by a late event, and a contradiction of it is kept until it fires, so that both changes
+come out in order. What time does is octyseg.engine.deadlines.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from octyseg.engine.catalog import Interest
+from octyseg.engine.matching import correlation_of, matches
+from octyseg.engine.rules import PARALLEL_INSTANCES, SIGHTINGS, Rules
+from octyseg.engine.state import Instance, Sighting
+from octyseg.engine.subject import Match, Subject
+from octyseg.model.segment import Segment
+
+
+class Happening(NamedTuple):
+    """One event of the profile in hand: its id, its time and its properties."""
+
+    event_id: str
+    at_ms: int
+    properties: Mapping[str, Any]
+
+
+class Parts(NamedTuple):
+    """The parts an event plays in one segment: opening it, advancing to steps, cancelling it."""
+
+    opens: bool
+    advances: tuple[int, ...]
+    cancels: bool
+
+
+def parts_of(interest: Interest, properties: Mapping[str, Any]) -> Parts | None:
+    """Which parts the event plays; None when its properties match no step."""
+    as_text = interest.segment.compat_octy
+    opens = interest.opens is not None and matches(interest.opens, properties, as_text)
+    advances = tuple(index for index, wanted in interest.advances if matches(wanted, properties, as_text))
+    cancels = interest.cancels is not None and matches(interest.cancels, properties, as_text)
+    return Parts(opens, advances, cancels) if opens or advances or cancels else None
+
+
+def apply(subject: Subject, segment: Segment, parts: Parts, event: Happening, rules: Rules) -> None:
+    """Let one matching event act on the profile's tag and instances of one segment."""
+    _expire_before(subject, segment, event)
+    correlation = correlation_of(segment.correlate_by, event.properties) if segment.correlate_by else None
+    if len(segment.steps) == 1:
+        match = Match(
+            event.event_id, event.at_ms, event.at_ms, event.at_ms, event.at_ms, (event.event_id,), correlation
+        )
+        subject.match(segment, match)
+        return
+    consumed = False
+    if parts.cancels:
+        _cancel(subject, segment, event, correlation, rules)
+    if parts.advances:
+        consumed = _advance(subject, segment, parts.advances, event, correlation)
+    if parts.opens and not (consumed and segment.on_repeat != "parallel"):
+        _open(subject, segment, event, correlation)
+
+
+def _expire_before(subject: Subject, segment: Segment, event: Happening) -> None:
+    """A tag whose time ran out before this event is gone before the event acts."""
+    tag = subject.tag(segment.segment_id)
+    if tag is not None and tag.expires_at_ms and event.at_ms > tag.expires_at_ms:
+        subject.remove(tag, "expired", tag.expires_at_ms, (tag.anchor,), segment.webhook)
+
+
+def _instances(subject: Subject, segment: Segment, correlation: str | None) -> list[Instance]:
+    return [
+        instance
+        for instance in subject.state.instances
+        if instance.segment_id == segment.segment_id and instance.correlation == correlation
+    ]
+
+
+def _cancel(subject: Subject, segment: Segment, event: Happening, correlation: str | None, rules: Rules) -> None:
+    """The event of the inaction step came."""
+    last = len(segment.steps) - 1
+    kept_for_later = False
+    for instance in _instances(subject, segment, correlation):
+        if instance.step != last or event.at_ms < instance.acted_ms:
+            continue
+        if event.at_ms <= instance.deadline_ms:
+            subject.state.instances.remove(instance)
+            if instance.contradiction is not None:
+                _contradict(subject, segment, *instance.contradiction)
+        else:
+            kept_for_later = True
+            if instance.contradiction is None or event.at_ms < instance.contradiction[1]:
+                instance.contradiction = (event.event_id, event.at_ms)
+    if not kept_for_later:
+        _correct_or_contradict(subject, segment, event, correlation, rules)
+    sightings = subject.state.sightings
+    sightings.append(Sighting(segment.segment_id, event.event_id, event.at_ms, correlation))
+    horizon_ms = subject.now_ms - rules.grace_ms
+    sightings[:] = [sighting for sighting in sightings if sighting.at_ms >= horizon_ms][-SIGHTINGS:]
+
+
+def _correct_or_contradict(
+    subject: Subject, segment: Segment, event: Happening, correlation: str | None, rules: Rules
+) -> None:
+    tag = subject.tag(segment.segment_id)
+    if tag is None or event.at_ms < tag.acted_ms:
+        return
+    if event.at_ms > tag.deadline_ms:
+        _contradict(subject, segment, event.event_id, event.at_ms)
+    elif correlation == tag.correlation and subject.now_ms - tag.deadline_ms <= rules.correction_horizon_ms:
+        subject.remove(tag, "late_event", event.at_ms, (event.event_id,), segment.webhook)
+
+
+def _contradict(subject: Subject, segment: Segment, event_id: str, at_ms: int) -> None:
+    tag = subject.tag(segment.segment_id)
+    if tag is not None and at_ms > tag.deadline_ms:
+        subject.remove(tag, "contradicted", at_ms, (event_id,), segment.webhook)
+
+
+def _advance(
+    subject: Subject, segment: Segment, steps: tuple[int, ...], event: Happening, correlation: str | None
+) -> bool:
+    """Move every instance on that awaits this action; true when one did."""
+    moved = False
+    for instance in _instances(subject, segment, correlation):
+        if instance.step not in steps or not instance.acted_ms <= event.at_ms <= instance.deadline_ms:
+            continue
+        moved = True
+        instance.cause.append(event.event_id)
+        if instance.step + 1 == len(segment.steps):
+            subject.state.instances.remove(instance)
+            match = Match(
+                instance.anchor,
+                instance.anchor_ms,
+                event.at_ms,
+                event.at_ms,
+                event.at_ms,
+                instance.cause,
+                correlation,
+            )
+            subject.match(segment, match)
+        else:
+            _await_next(subject, segment, instance, event.at_ms)
+    return moved
+
+
+def _open(subject: Subject, segment: Segment, event: Happening, correlation: str | None) -> None:
+    """An action that matches step 1, and advanced nothing."""
+    if segment.compat_octy:
+        tag = subject.tag(segment.segment_id)
+        if tag is not None and event.at_ms > tag.deadline_ms:
+            subject.remove(tag, "contradicted", event.at_ms, (event.event_id,), segment.webhook)
+    running = [
+        instance for instance in _instances(subject, segment, correlation) if event.at_ms <= instance.deadline_ms
+    ]
+    if running and segment.on_repeat == "ignore":
+        return
+    if running and segment.on_repeat == "restart":
+        if event.at_ms < running[-1].acted_ms:
+            return
+        for instance in running:
+            subject.state.instances.remove(instance)
+    instance = Instance(
+        segment.segment_id, segment.version, event.event_id, event.at_ms, 0, 0, 0, [event.event_id], correlation
+    )
+    subject.state.instances.append(instance)
+    _await_next(subject, segment, instance, event.at_ms)
+    held = _instances(subject, segment, correlation)
+    if len(held) > PARALLEL_INSTANCES:
+        subject.state.instances.remove(held[0])
+
+
+def _await_next(subject: Subject, segment: Segment, instance: Instance, acted_ms: int) -> None:
+    """The step before was done at `acted_ms`: wait for the next one, unless it was seen already."""
+    instance.deadline_ms = acted_ms + segment.steps[instance.step].within_ms
+    instance.acted_ms = acted_ms
+    instance.step += 1
+    if not segment.steps[instance.step].inaction:
+        return
+    for sighting in subject.state.sightings:
+        if sighting.segment_id != segment.segment_id or sighting.correlation != instance.correlation:
+            continue
+        if acted_ms < sighting.at_ms <= instance.deadline_ms:
+            subject.state.instances.remove(instance)
+            return
+        if sighting.at_ms > instance.deadline_ms and instance.contradiction is None:
+            instance.contradiction = (sighting.event_id, sighting.at_ms)

@@ -1,0 +1,293 @@
+"""Input records: what a producer may say, decoded once, and why a record is refused.
+
+`decode` is exact about JSON (no duplicate keys, no NaN, depth, size) and cheap for the common case:
+one typed decode, then the number of `":` in the bytes must equal the number of keys decoded, which
+leaves only records with nested objects or fields we do not know to the slower look. A refusal is a
+value: its reason is also the metric's label. Time limits need an arrival and are the engine's.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+MAX_RECORD_BYTES = 32 * 1024
+MAX_DEPTH = 16
+MAX_KEYS = 256
+MAX_PROFILE_ID_BYTES = 256
+MAX_EVENT_TYPE_CHARACTERS = 60
+# Epoch milliseconds from 1973 to 5138; seconds lie below, micro- and nanoseconds above.
+MIN_EPOCH_MS = 10**11
+MAX_EPOCH_MS = 10**14
+NOT_IDS = frozenset({"", "null", "undefined"})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+Reason = Literal[
+    "empty",
+    "key_missing",
+    "key_mismatch",
+    "bad_profile_id",
+    "too_large",
+    "not_utf8",
+    "bad_json",
+    "duplicate_key",
+    "bad_number",
+    "too_deep",
+    "too_many_keys",
+    "bad_field",
+    "unknown_type",
+    "bad_time",
+    "no_zone",
+    "future",
+    "unsupported",
+]
+
+Instant = Annotated[datetime, Meta(tz=True)] | int | None | UnsetType
+
+
+class Refusal(Struct, frozen=True):
+    """Why a record goes to the dead letters: a reason from the closed set and a sentence for a person."""
+
+    reason: Reason
+    message: str
+
+
+class Event(Struct, gc=False):
+    """An event as decoded; also the envelope in which the `type` of any record is seen first."""
+
+    profile_id: str
+    event_type: str | UnsetType = UNSET
+    event_properties: dict[str, Any] | UnsetType = UNSET
+    created_at: Instant = UNSET
+    event_id: str | UnsetType = UNSET
+    type: str | UnsetType = UNSET
+
+
+class Profile(Struct):
+    """Attributes of a profile, merged key by key; null removes a key."""
+
+    profile_id: str
+    type: str
+    customer_id: str | UnsetType = UNSET
+    profile_data: dict[str, Any] | UnsetType = UNSET
+    platform_info: dict[str, Any] | UnsetType = UNSET
+    has_charged: bool | UnsetType = UNSET
+    status: str | UnsetType = UNSET
+    created_at: Instant = UNSET
+
+
+class Merge(Struct):
+    """The child profile is one person with the parent `into`."""
+
+    profile_id: str
+    type: str
+    into: str
+    created_at: Instant = UNSET
+
+
+class Erase(Struct):
+    """Everything about the profile is to be forgotten."""
+
+    profile_id: str
+    type: str
+    created_at: Instant = UNSET
+
+
+InputRecord = Event | Profile | Merge | Erase
+
+_decode_event = msgspec.json.Decoder(Event).decode
+_decoders: dict[str, Callable[[bytes], InputRecord]] = {
+    "profile": msgspec.json.Decoder(Profile).decode,
+    "merge": msgspec.json.Decoder(Merge).decode,
+    "erase": msgspec.json.Decoder(Erase).decode,
+}
+_decode_any = msgspec.json.Decoder().decode
+
+
+class _Refused(Exception):  # control flow inside this module only
+    def __init__(self, reason: Reason, message: str) -> None:
+        self.refusal = Refusal(reason, message)
+
+
+def decode(key: bytes | None, value: bytes | None) -> InputRecord | Refusal:
+    """Decode one record; everything but its time limits is checked."""
+    if not value or len(value) > MAX_RECORD_BYTES:
+        return _size_refusal(value)
+    try:
+        event = _decode_event(value)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        return _second_look(key, value, error)
+    profile_id = event.profile_id
+    if key is None or key != profile_id.encode() or not profile_id.isprintable() or profile_id in NOT_IDS:
+        refusal = _identity_refusal(key, profile_id)
+        if refusal is not None:
+            return refusal
+    properties = event.event_properties
+    keys = (
+        1
+        + (event.event_type is not UNSET)
+        + (event.created_at is not UNSET)
+        + (event.event_id is not UNSET)
+        + (event.type is not UNSET)
+    )
+    if properties is not UNSET:
+        keys += 1 + len(properties)
+    if keys != value.count(b'":') or keys > MAX_KEYS or value.count(b"[") >= MAX_DEPTH - 2:
+        try:
+            _check_structure(value)
+        except _Refused as refused:
+            return refused.refusal
+    if event.type is not UNSET and event.type != "event":
+        return _other_type(event, value)
+    event_type = event.event_type
+    if event_type is UNSET or not 1 <= len(event_type) <= MAX_EVENT_TYPE_CHARACTERS or properties is UNSET:
+        return _event_field_refusal(event)
+    return event
+
+
+def epoch_ms(created_at: Instant, arrival_ms: int) -> int | Refusal:
+    """Event time in epoch milliseconds; the arrival where the record names none."""
+    if type(created_at) is datetime:
+        return (created_at - _EPOCH) // _MS if created_at > _EPOCH else _not_positive()
+    if created_at is UNSET or created_at is None:
+        return arrival_ms
+    assert isinstance(created_at, int)
+    if created_at <= 0:
+        return _not_positive()
+    if not MIN_EPOCH_MS <= created_at < MAX_EPOCH_MS:
+        return Refusal("bad_time", f"created_at {created_at} is not in milliseconds: send those or RFC 3339")
+    return created_at
+
+
+def _not_positive() -> Refusal:
+    return Refusal("bad_time", "created_at lies at or before 1970: send the time of the event")
+
+
+def _size_refusal(value: bytes | None) -> Refusal:
+    if not value:
+        return Refusal("empty", "the record has no value: send one JSON object")
+    return Refusal("too_large", f"the record has {len(value)} bytes: at most {MAX_RECORD_BYTES} are taken")
+
+
+def _identity_refusal(key: bytes | None, profile_id: str) -> Refusal | None:
+    if key is None:
+        return Refusal("key_missing", "the record has no key: use the profile_id as key")
+    if profile_id in NOT_IDS or profile_id.isspace():
+        return Refusal("bad_profile_id", f"profile_id {profile_id!r} names nobody: send the id of a profile")
+    if len(profile_id.encode()) > MAX_PROFILE_ID_BYTES:
+        return Refusal("bad_profile_id", f"profile_id is longer than {MAX_PROFILE_ID_BYTES} bytes: shorten it")
+    if any(character < " " or "\x7f" <= character < "\xa0" for character in profile_id):
+        return Refusal("bad_profile_id", "profile_id holds a control character: remove it")
+    if key != profile_id.encode():
+        return Refusal("key_mismatch", "the record's key is not its profile_id: use the profile_id as key")
+    return None
+
+
+def _event_field_refusal(event: Event) -> Refusal:
+    if event.event_type is UNSET:
+        return Refusal("bad_field", "event_type is missing: name the type of the event")
+    if event.event_properties is UNSET:
+        return Refusal("bad_field", "event_properties is missing: send an object, {} when there are none")
+    return Refusal("bad_field", f"event_type has {len(event.event_type)} characters: 1 to {MAX_EVENT_TYPE_CHARACTERS}")
+
+
+def _other_type(event: Event, value: bytes) -> InputRecord | Refusal:
+    decoder = _decoders.get(str(event.type))
+    if decoder is None:
+        return Refusal("unknown_type", f"type {event.type!r} is unknown: use event, profile, merge or erase")
+    try:
+        return decoder(value)
+    except msgspec.ValidationError as error:
+        return Refusal("bad_field", f"{event.type} record: {_lower(error)}")
+
+
+def _second_look(key: bytes | None, value: bytes, error: Exception) -> InputRecord | Refusal:
+    """A record the decoder refused: mend what may be mended (byte order mark, leap second), else say why."""
+    if value.startswith(b"\xef\xbb\xbf"):
+        return decode(key, value[3:])
+    try:
+        document = _check_structure(value)
+    except _Refused as refused:
+        return refused.refusal
+    if not isinstance(document, dict):
+        return Refusal("bad_field", "the record is not a JSON object: send one object a record")
+    created_at = document.get("created_at")
+    if isinstance(created_at, str) and "`$.created_at`" in str(error):
+        if created_at[16:19] == ":60":
+            document["created_at"] = created_at[:17] + "59.999" + created_at[19:].lstrip(".0123456789")
+            return decode(key, json.dumps(document).encode())
+        if "timezone" in str(error):
+            return Refusal("no_zone", f"created_at {created_at!r} has no zone: end it with Z or an offset")
+        return Refusal("bad_time", f"created_at {created_at!r} is not RFC 3339: send e.g. 2026-11-21T10:11:12.123Z")
+    if "range" in str(error):
+        return Refusal("bad_number", f"{_lower(error)}: send numbers a double can hold")
+    return Refusal("bad_field", _lower(error))
+
+
+def _check_structure(value: bytes) -> Any:
+    """The exact look at JSON: raises _Refused, or returns the document."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise _Refused("not_utf8", "the record is not UTF-8: encode it as UTF-8") from None
+    try:
+        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int)
+        _decode_any(value)
+    except RecursionError:
+        raise _Refused("too_deep", f"the record nests deeper than {MAX_DEPTH}: flatten it") from None
+    except msgspec.ValidationError as error:
+        raise _Refused("bad_number", f"{_lower(error)}: send numbers a double can hold") from None
+    except (ValueError, msgspec.DecodeError) as error:
+        raise _Refused("bad_json", f"the record is not JSON: {_lower(error)}") from None
+    depth, keys = _measure(document)
+    if depth > MAX_DEPTH:
+        raise _Refused("too_deep", f"the record nests {depth} deep: at most {MAX_DEPTH} are taken")
+    if keys > MAX_KEYS:
+        raise _Refused("too_many_keys", f"the record has {keys} keys: at most {MAX_KEYS} are taken")
+    return document
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise _Refused("duplicate_key", f"key {twice!r} stands twice in one object: send it once")
+    return document
+
+
+def _no_constant(name: str) -> None:
+    raise _Refused("bad_number", f"{name} is not JSON: leave the key out instead")
+
+
+def _bounded_int(digits: str) -> int:
+    if len(digits) > 309:  # noqa: PLR2004 - the decimal digits of the largest double
+        raise _Refused("bad_number", f"a whole number of {len(digits)} digits: send numbers a double can hold")
+    return int(digits)
+
+
+def _measure(document: Any) -> tuple[int, int]:
+    """Depth and number of keys, without recursion."""
+    depth = keys = 0
+    level = [document]
+    while level:
+        below: list[Any] = []
+        for item in level:
+            if isinstance(item, dict):
+                keys += len(item)
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if any(isinstance(item, dict | list) for item in level):
+            depth += 1
+        level = below
+    return depth, keys
+
+
+def _lower(error: Exception) -> str:
+    text = str(error)
+    return text[:1].lower() + text[1:]
