@@ -68,7 +68,7 @@ class MemoryLog:
 
     async def append(self, topic: str, partition: int, records: Sequence[NewRecord]) -> Appended:
         """Store all records at the clock's time, in order."""
-        assert records, "an append holds at least one record"  # noqa: S101 - our own bug, not the world's
+        assert records, "an append holds at least one record"
         if self.faults is not None:
             self.faults.before("append", topic)
         now = self.now_ms()
