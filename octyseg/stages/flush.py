@@ -1,0 +1,72 @@
+"""Write changed states of one partition to the compacted `state` topic, off the critical path.
+
+    floor (when profiles were forgotten), states and tombstones, then a marker
+
+The marker names the outcomes offset as of the moment the states were taken, so restoring reads
+`outcomes` from there. States that a foreign writer (an owner that lost the partition) may have
+overwritten are written again by the next flush: its appends show as a gap between ours.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from octyseg import metrics
+from octyseg.engine.partition import Partition
+from octyseg.log.port import Log, NewRecord, read_through
+from octyseg.model.outcome import FLOOR_KEY, MARKER_KEY, Floor, Marker, StateRecord, encode
+from octyseg.stages.crashpoints import Pass
+
+STATES_PER_APPEND = 2_000
+
+
+class Taken(NamedTuple):
+    """The changed states of one instant, None for profiles that are gone, and the marker that covers them."""
+
+    states: Sequence[tuple[str, bytes | None]]
+    marker: Marker
+
+
+class Flush:
+    """The flushes of one partition by one owner, one at a time."""
+
+    def __init__(self, log: Log, state_topic: str, partition: int, next_offset: int, pass_by: Pass) -> None:
+        self._log = log
+        self._topic = state_topic
+        self._partition = partition
+        self._next_offset = next_offset
+        self._pass_by = pass_by
+
+    def take(self, engine: Partition, outcomes_offset: int, events_offset: int) -> Taken:
+        """What is dirty now; the offsets are those the states cover, so nothing may be in flight."""
+        marker = Marker(engine.epoch, outcomes_offset, events_offset, 0, engine.floor)
+        return Taken(engine.take_dirty(engine.dirty), marker)
+
+    async def write(self, engine: Partition, taken: Taken) -> None:
+        """Write what was taken; the partition may go on meanwhile."""
+        if taken.states:
+            with metrics.FLUSH_SECONDS.time():
+                await self._write(engine, taken.states, taken.marker)
+            metrics.FLUSHED_STATES.inc(len(taken.states))
+
+    async def _write(self, engine: Partition, taken: Sequence[tuple[str, bytes | None]], marker: Marker) -> None:
+        self._pass_by("flush.taken")
+        if any(state is None for _, state in taken):
+            await self._append(engine, [NewRecord(FLOOR_KEY, encode(Floor(marker.floor)))])
+            self._pass_by("flush.floor_written")
+        for start in range(0, len(taken), STATES_PER_APPEND):
+            records = [
+                NewRecord(profile_id.encode(), None if state is None else encode(StateRecord(engine.epoch, state)))
+                for profile_id, state in taken[start : start + STATES_PER_APPEND]
+            ]
+            await self._append(engine, records)
+        self._pass_by("flush.states_written")
+        await self._append(engine, [NewRecord(MARKER_KEY, encode(marker))])
+        self._pass_by("flush.marked")
+
+    async def _append(self, engine: Partition, records: Sequence[NewRecord]) -> None:
+        appended = await self._log.append(self._topic, self._partition, records)
+        if appended.first_offset > self._next_offset:
+            foreign = read_through(self._log, self._topic, self._partition, self._next_offset, appended.first_offset)
+            keys = [record.key async for record in foreign]
+            engine.mark_dirty(key.decode() for key in keys if key is not None and not key.startswith(b"\x00"))
+        self._next_offset = appended.next_offset

@@ -1,0 +1,270 @@
+"""The live stage: events in, outcomes out, one writer per profile.
+
+handle: decide with the engine, write refused records to the dead letters and outcomes to `outcomes`,
+wait for both acknowledgements; only then may the host commit. tick: follow the catalog, move clocks
+that have caught up, sweep, flush. Time comes from the log alone: the arrival of records while there
+are any, the log's answer to `ends_as_of` once everything that existed at the question was applied.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+from msgspec import Struct
+
+from octyseg import metrics
+from octyseg.engine.partition import Decided, Partition
+from octyseg.engine.rules import Rules
+from octyseg.log.port import Chunk, Log, NewRecord
+from octyseg.model.outcome import SWEPT_KEY, Swept, encode
+from octyseg.stages import deadletter, restore
+from octyseg.stages.catalog import CatalogSource
+from octyseg.stages.crashpoints import Pass, pass_by
+from octyseg.stages.flush import Flush
+from octyseg.stages.ownership import Ownership
+
+logger = structlog.get_logger(__name__)
+
+GROUP_STAGE = "live"
+
+
+class LiveConfig(Struct, frozen=True, kw_only=True):
+    """How a live stage works; `instance_id` names the worker slot, times are in seconds."""
+
+    rules: Rules = Rules()
+    instance_id: str = "live-0"
+    ask_every_s: float = 1.0
+    ask_when_due_every_s: float = 0.05
+    follow_every_s: float = 0.25
+    flush_every_s: float = 60.0
+    flush_every_profiles: int = 100_000
+    sweep_batch: int = 500
+
+
+class _Open(Struct, eq=False):
+    """One partition in our hands; `position` is the offset handled up to, not fetched."""
+
+    number: int
+    engine: Partition
+    ownership: Ownership
+    flush: Flush
+    lock: asyncio.Lock
+    position: int
+    flushed_s: float
+    flushing: asyncio.Task[None] | None = None
+
+
+class LiveStage:
+    """Hosts one engine partition per partition of `events` it is given; see octyseg.stages.port."""
+
+    name = GROUP_STAGE
+
+    def __init__(
+        self,
+        log: Log,
+        topic: Callable[[str], str],
+        catalog: CatalogSource,
+        config: LiveConfig | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+        started_at_ms: int | None = None,
+        pass_by: Pass = pass_by,
+    ) -> None:
+        self._log = log
+        self._topic = topic
+        self._events = topic("events")
+        self._catalog = catalog
+        self._config = config or LiveConfig()
+        self._monotonic = monotonic
+        self._started_at_ms = time.time_ns() // 1_000_000 if started_at_ms is None else started_at_ms
+        self._pass_by = pass_by
+        self._open: dict[int, _Open] = {}
+        self._asked_s = -1e9
+        self._told_ms = 0
+        self._followed_s = -1e9
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Events; their keys are profiles, and the key's partition is the profile's."""
+        return (self._events,)
+
+    async def start(self) -> None:
+        """Read the catalog before any event is judged by it."""
+        await self._catalog.start()
+
+    async def stop(self) -> None:
+        """The catalog's reader is all that is left open."""
+        await self._catalog.close()
+
+    async def open(self, partition: int, positions: Mapping[str, int]) -> None:
+        """Claim the partition and bring its profiles back."""
+        begun_s = self._monotonic()
+        outcomes, state = self._topic("outcomes"), self._topic("state")
+        restored = await restore.read_states(self._log, state, partition)
+        end = (await self._log.ends(outcomes, [partition]))[partition]
+        await restore.read_outcomes(self._log, outcomes, partition, end, restored)
+        ownership = Ownership(self._log, outcomes, partition, self._config.instance_id, self._started_at_ms)
+        claimed_at = await ownership.claim(restored.epoch)
+        self._pass_by("live.claimed")
+        await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)
+        while restored.epoch >= ownership.epoch:
+            claimed_at = await ownership.claim(restored.epoch)
+            await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)
+        for claim in restored.claims:
+            ownership.refuse_twin(claim)
+        engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch)
+        engine.floor = restored.floor
+        engine.committed(positions.get(self._events, 0))
+        for count, (profile_id, newest) in enumerate(restored.profiles.items()):
+            engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
+            if count % restore.RECORDS_BETWEEN_YIELDS == 0:
+                await asyncio.sleep(0)
+        self._pass_by("live.restored")
+        flush = Flush(self._log, state, partition, restored.state_offset, self._pass_by)
+        self._open[partition] = _Open(
+            partition,
+            engine,
+            ownership,
+            flush,
+            asyncio.Lock(),
+            positions.get(self._events, 0),
+            self._monotonic() - self._config.flush_every_s * (partition % 8) / 8,
+        )
+        if engine.catalog is not self._catalog.catalog:
+            engine.adopt(self._catalog.catalog)
+        seconds = self._monotonic() - begun_s
+        metrics.RESTORE_SECONDS.labels(self.name).observe(seconds)
+        metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._open))
+        logger.info(
+            "partition open",
+            partition=partition,
+            epoch=ownership.epoch,
+            profiles=len(engine),
+            position=positions.get(self._events, 0),
+            seconds=round(seconds, 3),
+        )
+
+    async def close(self, partition: int) -> None:
+        """Drop the partition; what was acknowledged is all there is."""
+        held = self._open.pop(partition, None)
+        metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._open))
+        if held is not None:
+            if held.flushing is not None:
+                held.flushing.cancel()
+                await asyncio.gather(held.flushing, return_exceptions=True)
+            async with held.lock:
+                logger.info("partition closed", partition=partition, position=held.position)
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Decide about a chunk of events and write what follows."""
+        held = self._open[chunk.partition]
+        async with held.lock:
+            with metrics.CHUNK_SECONDS.labels(self.name).time():
+                decided: list[Decided] = []
+                for batch in chunk.batches:
+                    decided.append(held.engine.feed(chunk.topic, batch))
+                    await asyncio.sleep(0)
+                self._pass_by("live.decided")
+                refused = [refusal for one in decided for refusal in one.refused]
+                if refused:
+                    source = (chunk.topic, chunk.partition)
+                    await deadletter.send(self._log, self._topic("deadletter"), self.name, source, refused)
+                    self._pass_by("live.deadlettered")
+                await self._write(held, decided)
+                held.position = chunk.next_offset
+        self._pass_by("live.written")
+
+    async def committed(self, topic: str, partition: int, offset: int) -> None:
+        """Tell the engine what will never be read again."""
+        held = self._open.get(partition)
+        if held is not None and topic == self._events:
+            held.engine.committed(offset)
+
+    async def tick(self) -> None:
+        """Follow the catalog, pass time where the partition has caught up, sweep and flush."""
+        now_s = self._monotonic()
+        if now_s - self._followed_s >= self._config.follow_every_s:
+            self._followed_s = now_s
+            if await self._catalog.poll():
+                for held in self._open.values():
+                    held.engine.adopt(self._catalog.catalog)
+        if self._open and self._has_reason_to_ask(now_s):
+            self._asked_s = now_s
+            await self._pass_time()
+        for held in self._open.values():
+            self._flush_when_due(held, now_s)
+
+    def _has_reason_to_ask(self, now_s: float) -> bool:
+        """Once a second, and sooner when a deadline must be near by the last answer."""
+        since_s = now_s - self._asked_s
+        if since_s >= self._config.ask_every_s:
+            return True
+        if since_s < self._config.ask_when_due_every_s:
+            return False
+        likely_ms = self._told_ms + since_s * 1000
+        dues = (held.engine.next_due() for held in self._open.values())
+        return any(due is not None and due < likely_ms for due in dues)
+
+    async def _pass_time(self) -> None:
+        """Ask the log for its time and ends, and let time pass where all of that was applied."""
+        numbers = sorted(self._open)
+        told_ms, ends = await self._log.ends_as_of([self._events], numbers)
+        self._told_ms = told_ms
+        caught_up = []
+        for number in numbers:
+            held = self._open.get(number)
+            if held is None:
+                continue
+            behind = max(ends[self._events, number] - held.position, 0)
+            if not behind and not held.lock.locked():
+                caught_up.append(self._pass_time_of(held, told_ms))
+            metrics.LAG_RECORDS.labels(self.name, self._events, number).set(behind)
+            metrics.CLOCK_LAG_SECONDS.labels(number).set(max(told_ms - held.engine.clock_ms, 0) / 1000)
+            metrics.PROFILES.labels(number).set(len(held.engine))
+        await asyncio.gather(*caught_up)
+
+    async def _pass_time_of(self, held: _Open, told_ms: int) -> None:
+        """Everything that existed at `told_ms` was applied: let it be that time here."""
+        async with held.lock:
+            decided = held.engine.tick(told_ms, self._config.sweep_batch)
+            await self._write(held, [decided])
+            self._pass_by("live.ticked")
+            swept = held.engine.take_swept()
+            if swept:
+                record = NewRecord(SWEPT_KEY, encode(Swept(held.ownership.epoch, swept)))
+                await held.ownership.append([record])
+
+    async def _write(self, held: _Open, decided: list[Decided]) -> None:
+        """Append what was decided and wait for the acknowledgement."""
+        records = []
+        for one in decided:
+            for profile_id, outcome in one.outcomes:
+                records.append(NewRecord(profile_id.encode(), encode(outcome)))
+                for change in outcome.changes:
+                    metrics.CHANGES.labels(change.kind, change.reason).inc()
+            for name, count in one.counts.items():
+                metrics.EVENTS.labels(self.name, name).inc(count)
+            if one.refused:
+                metrics.EVENTS.labels(self.name, "refused").inc(len(one.refused))
+        if records:
+            await held.ownership.append(records)
+
+    def _flush_when_due(self, held: _Open, now_s: float) -> None:
+        """Flush beside the work; what a flush that ended raised comes up here."""
+        if held.flushing is not None:
+            if not held.flushing.done():
+                return
+            held.flushing.result()
+            held.flushing = None
+        late = now_s - held.flushed_s >= self._config.flush_every_s
+        if late or held.engine.dirty >= self._config.flush_every_profiles:
+            held.flushed_s = now_s
+            held.flushing = asyncio.create_task(self._flush(held), name=f"flush {held.number}")
+
+    async def _flush(self, held: _Open) -> None:
+        """Take the states while nothing is in flight, write them while the partition goes on."""
+        async with held.lock:
+            await held.ownership.check()
+            taken = held.flush.take(held.engine, held.ownership.next_offset, held.position)
+        await held.flush.write(held.engine, taken)

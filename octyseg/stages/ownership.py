@@ -1,0 +1,66 @@
+"""Who owns a partition: the claim on `outcomes`, and the watch that nobody claimed it since.
+
+An owner's appends follow each other without a gap as long as it is alone. A gap is read: a claim of
+a higher epoch means that the partition is lost (Fenced), a younger process of our own instance id
+means that this process must end (TwinFound); void outcomes of an older owner mean nothing.
+"""
+
+from collections.abc import Sequence
+
+from octyseg.errors import Fenced, TwinFound
+from octyseg.log.port import Appended, Log, NewRecord, read_through
+from octyseg.model.outcome import CLAIM_KEY, Claim, decode_claim, encode
+
+
+class Ownership:
+    """The owner's end of one partition of `outcomes`: claims it, then appends to it."""
+
+    def __init__(self, log: Log, outcomes_topic: str, partition: int, instance_id: str, started_at_ms: int) -> None:
+        self._log = log
+        self._topic = outcomes_topic
+        self._partition = partition
+        self._instance_id = instance_id
+        self._started_at_ms = started_at_ms
+        self.epoch = 0
+        self.next_offset = 0
+
+    async def claim(self, above: int) -> int:
+        """Append a claim of a higher epoch than `above`; gives the claim's offset."""
+        self.epoch = above + 1
+        claim = Claim(self.epoch, self._instance_id, self._started_at_ms)
+        appended = await self._log.append(self._topic, self._partition, [NewRecord(CLAIM_KEY, encode(claim))])
+        self.next_offset = appended.next_offset
+        return appended.first_offset
+
+    async def append(self, records: Sequence[NewRecord]) -> Appended:
+        """Append outcomes; Fenced or TwinFound when another owner wrote in between."""
+        appended = await self._log.append(self._topic, self._partition, records)
+        if appended.first_offset != self.next_offset:
+            await self._look_between(self.next_offset, appended.first_offset)
+        self.next_offset = appended.next_offset
+        return appended
+
+    async def check(self) -> None:
+        """Look at what stands behind our last append."""
+        end = (await self._log.ends(self._topic, [self._partition]))[self._partition]
+        if end > self.next_offset:
+            await self._look_between(self.next_offset, end)
+            self.next_offset = end
+
+    def refuse_twin(self, claim: Claim) -> None:
+        """TwinFound when the claim is that of a younger process of our own instance id."""
+        if claim.instance_id == self._instance_id and claim.started_at_ms > self._started_at_ms:
+            raise TwinFound(
+                f"a younger process runs as {self._instance_id}: this one ends; "
+                "give every worker its own OCTYSEG_INSTANCE_ID or --slot"
+            )
+
+    async def _look_between(self, start: int, stop: int) -> None:
+        async for record in read_through(self._log, self._topic, self._partition, start, stop):
+            if record.key != CLAIM_KEY or record.value is None:
+                continue
+            claim = decode_claim(record.value)
+            if claim.epoch < self.epoch:
+                continue
+            self.refuse_twin(claim)
+            raise Fenced(f"partition {self._partition} was claimed by {claim.instance_id} (epoch {claim.epoch})")

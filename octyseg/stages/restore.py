@@ -1,0 +1,116 @@
+"""Bring a partition back: the newest state of every profile from `state`, then `outcomes` behind the marker.
+
+Of two states of a profile the one of the higher epoch wins, and within an epoch the later one.
+An outcome whose epoch is lower than a claim before it is void: it came from an owner that had
+already lost the partition.
+"""
+
+import asyncio
+
+from msgspec import Struct
+
+from octyseg import metrics
+from octyseg.log.port import Log, Record, read_through
+from octyseg.model.outcome import (
+    CLAIM_KEY,
+    FLOOR_KEY,
+    MARKER_KEY,
+    SWEPT_KEY,
+    Claim,
+    Marker,
+    decode_claim,
+    decode_floor,
+    decode_marker,
+    decode_outcome,
+    decode_state_record,
+)
+
+RECORDS_BETWEEN_YIELDS = 2_000
+
+
+class Newest(Struct):
+    """The newest known of one profile; `state` None: erased or forgotten at this sequence and offset."""
+
+    epoch: int
+    state: bytes | None
+    sequence: int = 0
+    events_offset: int = -1
+
+
+class Restored(Struct):
+    """What a partition held; `outcomes_offset` is where reading of `outcomes` has to go on."""
+
+    profiles: dict[str, Newest]
+    epoch: int = 0
+    floor: int = 0
+    outcomes_offset: int = 0
+    state_offset: int = 0
+    claims: list[Claim] = []
+
+
+async def read_states(log: Log, state_topic: str, partition: int) -> Restored:
+    """The flushed states of a partition, and the marker they stand under."""
+    restored = Restored({})
+    marker = Marker(0, 0, 0, 0, 0)
+    start = (await log.starts(state_topic, [partition]))[partition]
+    stop = (await log.ends(state_topic, [partition]))[partition]
+    restored.state_offset = stop
+    count = 0
+    async for record in read_through(log, state_topic, partition, start, stop):
+        count += 1
+        if count % RECORDS_BETWEEN_YIELDS == 0:
+            await asyncio.sleep(0)
+        assert record.key is not None
+        if record.value is None:
+            restored.profiles.pop(record.key.decode(), None)
+        elif record.key == MARKER_KEY:
+            read = decode_marker(record.value)
+            marker = max(marker, read, key=lambda one: (one.epoch, one.outcomes_offset))
+            restored.floor = max(restored.floor, read.floor)
+        elif record.key == FLOOR_KEY:
+            restored.floor = max(restored.floor, decode_floor(record.value).floor)
+        else:
+            _keep_state(restored, record.key.decode(), record.value)
+    restored.epoch = marker.epoch
+    restored.outcomes_offset = marker.outcomes_offset
+    return restored
+
+
+async def read_outcomes(log: Log, outcomes_topic: str, partition: int, stop: int, restored: Restored) -> None:
+    """Fold `outcomes` from where `restored` stands up to `stop` into it."""
+    start = (await log.starts(outcomes_topic, [partition]))[partition]
+    if start > restored.outcomes_offset > 0:
+        metrics.GAP_RECORDS.labels(outcomes_topic).inc(start - restored.outcomes_offset)
+    count = 0
+    async for record in read_through(log, outcomes_topic, partition, max(start, restored.outcomes_offset), stop):
+        count += 1
+        if count % RECORDS_BETWEEN_YIELDS == 0:
+            await asyncio.sleep(0)
+        _fold_outcome(restored, record)
+    restored.outcomes_offset = max(stop, restored.outcomes_offset)
+
+
+def _keep_state(restored: Restored, profile_id: str, value: bytes) -> None:
+    read = decode_state_record(value)
+    known = restored.profiles.get(profile_id)
+    if known is None or read.epoch >= known.epoch:
+        restored.profiles[profile_id] = Newest(read.epoch, read.state)
+
+
+def _fold_outcome(restored: Restored, record: Record) -> None:
+    assert record.key is not None
+    assert record.value is not None
+    if record.key == CLAIM_KEY:
+        claim = decode_claim(record.value)
+        restored.epoch = max(restored.epoch, claim.epoch)
+        restored.claims.append(claim)
+        return
+    if record.key == SWEPT_KEY:
+        return
+    outcome = decode_outcome(record.value)
+    if outcome.epoch < restored.epoch:
+        metrics.VOID_OUTCOMES.labels("live").inc()
+        return
+    restored.epoch = outcome.epoch
+    newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset)
+    restored.profiles[record.key.decode()] = newest
