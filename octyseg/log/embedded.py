@@ -18,7 +18,7 @@ from octyseg.errors import LogUnavailable, UsageError
 from octyseg.log.embedded_catalogue import Catalogue
 from octyseg.log.embedded_cleaning import Cleaning, Plan, note_newest
 from octyseg.log.embedded_errors import translated
-from octyseg.log.embedded_file import TimeMode, connect, prepare
+from octyseg.log.embedded_file import TimeMode, ask_often, connect, prepare
 from octyseg.log.embedded_reader import EmbeddedReader, Watch
 from octyseg.log.embedded_reading import Fetched, Place, Reading
 from octyseg.log.embedded_writing import Append, Writing
@@ -71,12 +71,14 @@ class EmbeddedLog:
         try:
             writing = await self._on(self._writer, self._connect)
             await self._on(self._writer, prepare, writing, self._path, self._time)
+            await self._on(self._writer, ask_often, writing)
             reading = await self._on(self._reader, self._connect)
         except BaseException:
             await self.close()
             raise
-        self._writing = Writing(writing, self._path, catalogue, self._clock, self._time)
-        self._cleaning = Cleaning(writing, self._path, catalogue)
+        file = (writing, self._path, catalogue, self._busy_timeout_s)
+        self._writing = Writing(*file, clock=self._clock, time=self._time)
+        self._cleaning = Cleaning(*file)
         self._reading = Reading(reading, self._path, catalogue)
 
     async def close(self) -> None:

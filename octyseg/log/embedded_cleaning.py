@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from octyseg.log.embedded_catalogue import Catalogue
 from octyseg.log.embedded_errors import translated
-from octyseg.log.embedded_file import transaction
+from octyseg.log.embedded_file import change
 from octyseg.log.embedded_rows import (
     OFFSET_BITS,
     ROW_RECORDS,
@@ -55,14 +55,15 @@ def note_newest(newest: dict[bytes, int], rows: Iterable[BatchRow]) -> None:
 class Cleaning:
     """The steps; the writing thread calls them, its owner decides when."""
 
-    def __init__(self, connection: sqlite3.Connection, path: str, catalogue: Catalogue) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: str, catalogue: Catalogue, patience_s: float) -> None:
         self._connection = connection
         self._path = path
         self._catalogue = catalogue
+        self._patience_s = patience_s
 
     def retain_step(self, topic: str, partition: int, horizon_ms: int) -> int:
         """Delete some of the oldest batches that ended before the horizon; 0 when there are none left."""
-        with transaction(self._connection):
+        with change(self._connection, self._patience_s):
             mark = read_mark(self._connection, self._path, self._catalogue.slot(self._connection, topic, partition))
             low = mark.slot << OFFSET_BITS
             start, size = mark.start_offset, 0
@@ -79,7 +80,7 @@ class Cleaning:
 
     def compact_step(self, topic: str, partition: int, position: int, plan: Plan) -> tuple[int, int, int]:
         """Rewrite the batches from the one at the position on as one; returns where to go on, records kept and gone."""
-        with transaction(self._connection):
+        with change(self._connection, self._patience_s):
             slot = self._catalogue.slot(self._connection, topic, partition)
             rows, kept, gone = self._run(slot, f"{topic}-{partition}", position, plan)
             if not rows:
@@ -93,7 +94,7 @@ class Cleaning:
 
     def compacted(self, topic: str, partition: int, stop: int, kept: int) -> None:
         """Remember how far compaction came, and what it left."""
-        with transaction(self._connection):
+        with change(self._connection, self._patience_s):
             mark = read_mark(self._connection, self._path, self._catalogue.slot(self._connection, topic, partition))
             write_mark(self._connection, mark._replace(compacted_to=stop, kept=kept))
 

@@ -7,6 +7,7 @@ does not fit is refused before a byte of it is changed. Called by the embedded l
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import Literal, get_args
 
 from octyseg.errors import SettingsError, UsageError
@@ -57,9 +58,44 @@ def connect(path: str, busy_timeout_s: float) -> sqlite3.Connection:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, kind: Literal["IMMEDIATE", "DEFERRED"] = "IMMEDIATE") -> Iterator[None]:
-    """All or nothing; IMMEDIATE takes the file's one write lock first and waits for it."""
-    connection.execute(f"BEGIN {kind}")
+def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
+    """Everything read inside is of one instant."""
+    connection.execute("BEGIN DEFERRED")
+    with _finished(connection):
+        yield
+
+
+@contextmanager
+def change(connection: sqlite3.Connection, patience_s: float) -> Iterator[None]:
+    """All or nothing, alone in the file: waits for the one write lock up to `patience_s`."""
+    deadline_s = monotonic() + patience_s
+    while not _has_begun(connection, deadline_s):
+        pass
+    with _finished(connection):
+        yield
+
+
+def ask_often(connection: sqlite3.Connection) -> None:
+    """Let SQLite wait a few milliseconds at most, so that `change` asks for a contended lock often.
+
+    Left alone, SQLite asks less and less often, up to every 100 ms, and a process that appends without
+    a pause makes the others wait for 0.7 s at times.
+    """
+    connection.execute("PRAGMA busy_timeout = 5")
+
+
+def _has_begun(connection: sqlite3.Connection, deadline_s: float) -> bool:
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and monotonic() < deadline_s:
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def _finished(connection: sqlite3.Connection) -> Iterator[None]:
     try:
         yield
         connection.execute("COMMIT")
@@ -80,7 +116,7 @@ def prepare(connection: sqlite3.Connection, path: str, time: TimeMode) -> None:
             msg = f"log file {path} cannot be shared between processes where it lies: put it on a local disk"
             raise UsageError(msg)
         if found is None:
-            with transaction(connection):
+            with change(connection, 0.0):
                 # Another process may have made the tables while this one waited for the lock.
                 if _identity(connection, path) is None:
                     _create(connection, time)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from octyseg.errors import LogDamaged
 from octyseg.log.embedded_catalogue import Catalogue
 from octyseg.log.embedded_errors import damaged, translated
-from octyseg.log.embedded_file import transaction
+from octyseg.log.embedded_file import snapshot
 from octyseg.log.embedded_rows import OFFSET_BITS, BatchRow, Mark, StoredBatch, check_batch, read_mark, seal
 from octyseg.log.port import Chunk, TopicSpec
 
@@ -62,7 +62,7 @@ class Reading:
 
     def marks(self, places: Sequence[Place]) -> dict[Place, Mark]:
         """Starts and ends of partitions, of one snapshot."""
-        with transaction(self._connection, "DEFERRED"):
+        with snapshot(self._connection):
             return {place: self._mark(place) for place in places}
 
     def committed(self, group: str, topic: str, partitions: Sequence[int]) -> dict[int, int | None]:
@@ -81,7 +81,7 @@ class Reading:
         chunks: dict[Place, Chunk] = {}
         ends: dict[Place, int] = {}
         room = _READ_BYTES
-        with transaction(self._connection, "DEFERRED"):
+        with snapshot(self._connection):
             for place, position in positions:
                 mark = self._mark(place)
                 ends[place] = mark.next_offset
@@ -94,7 +94,7 @@ class Reading:
 
     def rows(self, place: Place, position: int) -> list[BatchRow]:
         """The rows from the one that holds the position on, up to the bounds of a read; none at the end."""
-        with transaction(self._connection, "DEFERRED"):
+        with snapshot(self._connection):
             mark = self._mark(place)
             if position >= mark.next_offset:
                 return []

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from octyseg.errors import UsageError
 from octyseg.log.embedded_catalogue import Catalogue
 from octyseg.log.embedded_errors import damaged
-from octyseg.log.embedded_file import TimeMode, transaction
+from octyseg.log.embedded_file import TimeMode, change
 from octyseg.log.embedded_rows import (
     OFFSET_BITS,
     OFFSET_MASK,
@@ -38,24 +38,32 @@ class Writing:
     """The writing half of an open file; one thread calls it, from `start` to `close` of the log."""
 
     def __init__(
-        self, connection: sqlite3.Connection, path: str, catalogue: Catalogue, clock: Callable[[], int], time: TimeMode
+        self,
+        connection: sqlite3.Connection,
+        path: str,
+        catalogue: Catalogue,
+        patience_s: float,
+        *,
+        clock: Callable[[], int],
+        time: TimeMode,
     ) -> None:
         self._connection = connection
         self._path = path
         self._catalogue = catalogue
+        self._patience_s = patience_s
         self._clock = clock
         self._wall = time == "wall"
         self._told_ms = 0
 
     def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Add what is missing, all or nothing."""
-        with transaction(self._connection):
+        with change(self._connection, self._patience_s):
             return self._catalogue.create(self._connection, specs)
 
     def append(self, appends: Sequence[Append]) -> list[dict[int, Appended] | UsageError]:
         """Several appends in one transaction: what one asks for in vain does not hinder the others."""
         answers: list[dict[int, Appended] | UsageError] = []
-        with transaction(self._connection):
+        with change(self._connection, self._patience_s):
             log = read_mark(self._connection, self._path, 0)
             last_ms = log.last_ms
             for append in appends:
@@ -78,14 +86,14 @@ class Writing:
 
     def commit(self, group: str, topic: str, offsets: Mapping[int, int]) -> None:
         """Remember where the group goes on."""
-        with transaction(self._connection):
+        with change(self._connection, self._patience_s):
             for partition, offset in offsets.items():
                 fields = (group, self._catalogue.slot(self._connection, topic, partition), offset)
                 self._connection.execute("INSERT OR REPLACE INTO commits VALUES (?, ?, ?, ?)", (*fields, seal(*fields)))
 
     def ends_as_of(self, topics: Sequence[str], partitions: Sequence[int]) -> tuple[int, dict[tuple[str, int], int]]:
         """The log's time and the ends under the write lock: no append that was given an earlier time is missing."""
-        with transaction(self._connection):
+        with change(self._connection, self._patience_s):
             now = self._now(read_mark(self._connection, self._path, 0).last_ms)
             slots = {
                 (topic, number): self._catalogue.slot(self._connection, topic, number)
