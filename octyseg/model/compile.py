@@ -1,0 +1,80 @@
+"""From a stored definition to the Segment the engine reads: minutes become milliseconds, names become values.
+
+`compile_segment` serves the catalog; `compile_definitions` serves replay and tests, where a file has no
+ids yet. The engine acts on live segments only, so the others carry no steps: their events must not
+cost it anything. It does not judge: what comes in has passed the rules.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+from octyseg.model.definition import SegmentDefinition
+from octyseg.model.meaning import minutes_ms
+from octyseg.model.segment import Condition, Segment, Step
+from octyseg.model.stored import StoredSegment
+
+
+def compile_segment(stored: StoredSegment) -> Segment:
+    """The segment for the engine; a deleted one is flagged, so that its tags are swept."""
+    definition = stored.definition
+    live = definition.segment_type == "live"
+    return Segment(
+        segment_id=stored.segment_id,
+        tag=definition.segment_name,
+        version=stored.version,
+        segment_type=definition.segment_type,
+        sub_type=definition.segment_sub_type or 1,
+        matching_since=stored.matching_since,
+        steps=_steps(definition) if live else (),
+        on_repeat=definition.on_repeat,
+        correlate_by=definition.correlate_by,
+        notify=definition.notify,
+        cooldown_ms=minutes_ms(definition.cooldown_minutes),
+        tag_ttl_ms=minutes_ms(definition.tag_ttl_minutes or 0),
+        conditions=_conditions(definition),
+        compat_octy=definition.compat == "octy",
+        webhook=definition.webhook,
+        deleted=stored.deleted_at_ms is not None,
+    )
+
+
+def compile_definitions(definitions: Iterable[SegmentDefinition]) -> tuple[Segment, ...]:
+    """Segments of definitions nobody has applied, with ids made of their names."""
+    return tuple(
+        compile_segment(
+            StoredSegment(
+                segment_id=id_of_name(definition.segment_name),
+                version=1,
+                matching_since=1,
+                created_at_ms=0,
+                updated_at_ms=0,
+                definition=definition,
+            )
+        )
+        for definition in definitions
+    )
+
+
+def id_of_name(name: str) -> str:
+    """The id of a segment outside any account: always the same for a name."""
+    return "segment_" + hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
+
+
+def _steps(definition: SegmentDefinition) -> tuple[Step, ...]:
+    return tuple(
+        Step(
+            event_type=step.event_type,
+            properties=dict(step.event_properties),
+            within_ms=minutes_ms(step.exp_timeframe),
+            inaction=step.action_inaction == "inaction",
+        )
+        for step in definition.event_sequence
+    )
+
+
+def _conditions(definition: SegmentDefinition) -> tuple[Condition, ...]:
+    conditions = (condition.model_dump(mode="json") for condition in definition.profile_conditions)
+    return tuple(
+        Condition(path=condition["attribute"], operator=condition["operator"], value=condition["value"])
+        for condition in conditions
+    )

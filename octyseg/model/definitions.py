@@ -1,0 +1,40 @@
+"""What a file of definitions came to: segments, event types, the account, warnings and places.
+
+Made by octyseg.model.reading once no rule is broken; asked by planning, replay and the CLI.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from octyseg.model.definition import (
+    SYSTEM_EVENT_TYPES,
+    AccountConfiguration,
+    EventTypeDefinition,
+    SegmentDefinition,
+)
+from octyseg.model.problem import START, Place, Problem
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """The definitions of one source. `places` says where each segment and event type was written."""
+
+    source: str
+    segments: tuple[SegmentDefinition, ...] = ()
+    event_types: tuple[EventTypeDefinition, ...] = ()
+    account: AccountConfiguration | None = None
+    warnings: tuple[str, ...] = ()
+    places: Mapping[str, Place] = field(default_factory=dict)
+
+    def problem(self, name: str, rule: str, text: str) -> str:
+        """A problem that only shows beside other definitions, as a line of this source."""
+        return Problem(self.places.get(name, START), name, rule, text).shown(self.source)
+
+
+def known_event_types(*sources: Iterable[EventTypeDefinition]) -> dict[str, frozenset[str]]:
+    """The system's event types and those of the sources; a type's properties add up."""
+    known = {name: frozenset(properties) for name, properties in SYSTEM_EVENT_TYPES.items()}
+    for source in sources:
+        for declared in source:
+            known[declared.event_type] = known.get(declared.event_type, frozenset()) | set(declared.event_properties)
+    return known

@@ -1,0 +1,72 @@
+"""Rules on event types and on the account: names that can be shown, addresses that can be reached.
+
+Whether a webhook's address is one that may be called is decided when it is called, because names move.
+Asked by octyseg.model.reading with drafts; the ids of these rules are `event_type` and `account`.
+"""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from octyseg.model.definition import MAX_NAME_LENGTH
+from octyseg.model.draft import Draft
+from octyseg.model.spelling import Finding
+
+MAX_URL_LENGTH = 2048
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
+
+
+def event_type(draft: Draft) -> Iterator[Finding]:
+    """The type and its properties have names, each once."""
+    name = draft.text("event_type")
+    key = draft.named("event_type")
+    if not draft.has("event_type"):
+        yield draft.at("event_type"), f"{key} is missing: give the type a name"
+    elif name is not None and not _is_name(name):
+        yield draft.at("event_type"), f"{key} must be 1 to {MAX_NAME_LENGTH} printable characters: correct it"
+    seen: set[str] = set()
+    listed = draft.node.entries["event_properties"].items if draft.has("event_properties") else []
+    for index, item in enumerate(listed):
+        path = (*draft.at("event_properties"), index)
+        if not isinstance(item.value, str):
+            continue
+        if not _is_name(item.value):
+            yield path, f"a property's name must be 1 to {MAX_NAME_LENGTH} printable characters: correct it"
+        elif item.value in seen:
+            yield path, f"{item.value} is listed twice: remove one"
+        seen.add(item.value)
+
+
+def account(draft: Draft) -> Iterator[Finding]:
+    """Mail and webhook have addresses of the right form."""
+    if not draft.node.entries:
+        yield (), "the account has no configuration: write at least one key, e.g. webhookURL"
+    email = draft.text("contact_email_address")
+    if email is not None and not _EMAIL.fullmatch(email):
+        key = draft.named("contact_email_address")
+        yield draft.at("contact_email_address"), f"{key} is no mail address: write name@domain"
+    url = draft.text("webhook_url")
+    if url is not None and (wrong := _url_problem(url)):
+        yield draft.at("webhook_url"), f"{draft.named('webhook_url')} {wrong}"
+
+
+def _is_name(text: str) -> bool:
+    return bool(text.strip()) and len(text) <= MAX_NAME_LENGTH and text.isprintable()
+
+
+def _url_problem(url: str) -> str | None:
+    """What keeps the text from being an address a webhook can have."""
+    if len(url) > MAX_URL_LENGTH:
+        return f"is longer than {MAX_URL_LENGTH} characters: use a shorter address"
+    if any(letter.isspace() or not letter.isprintable() or letter == "\\" for letter in url):
+        return "has a space, backslash or control character in it: remove it"
+    try:
+        parts = urlsplit(url)
+        usable = parts.hostname and parts.port != 0
+    except ValueError:
+        usable = None
+    if not usable or parts.scheme not in ("http", "https"):
+        return "is no web address: write one like https://shop.example/hooks"
+    if parts.username is not None or parts.password is not None:
+        return "has a user or password in it: remove them, requests are signed instead"
+    return None

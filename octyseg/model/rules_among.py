@@ -1,0 +1,82 @@
+"""Rules that compare definitions with each other: one per request, names, meanings, circles of segments.
+
+Asked once for a file by octyseg.model.reading, and again by octyseg.model.planning for the file and
+everything that is defined already. `where` of a finding is the name of the definition it is about.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from octyseg.model.conditions import AllOf, AnyOf, ConditionTree, NotThis, SegmentCondition
+from octyseg.model.definition import SegmentDefinition
+from octyseg.model.meaning import meaning
+
+
+class Among(NamedTuple):
+    """A rule broken by a definition beside others."""
+
+    name: str
+    rule: str
+    text: str
+
+
+def v1(count: int) -> Iterator[Among]:
+    """A create request holds one definition."""
+    if count != 1:
+        yield Among("", "V1", f"the request has {count} definitions: send exactly one")
+
+
+def v22(names: list[str]) -> Iterator[tuple[int, Among]]:
+    """No name is given twice: the index of each repetition, and what to say of it."""
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield index, Among(name, "V22", "another definition has this name: give each its own")
+
+
+def v23(definitions: Mapping[str, SegmentDefinition], judged: frozenset[str]) -> Iterator[Among]:
+    """No judged definition means the same as another one."""
+    first: dict[str, str] = {}
+    for name in sorted(definitions, key=lambda name: name in judged):
+        same = first.setdefault(meaning(definitions[name]), name)
+        if same != name and name in judged:
+            yield Among(name, "V23", f'it means the same as "{same}": change its events, or keep only one of them')
+
+
+def cycle(definitions: Mapping[str, SegmentDefinition], judged: frozenset[str]) -> Iterator[Among]:
+    """No judged segment depends on itself by way of others."""
+    for name in definitions:
+        if name in judged and (way := _way_back(name, definitions)):
+            circle = " -> ".join(way)
+            yield Among(name, "cycle", f"it depends on itself ({circle}): remove one of these conditions")
+
+
+def references(definition: SegmentDefinition) -> list[str]:
+    """The names of the segments a definition's conditions ask for."""
+    found: list[str] = []
+    waiting: list[ConditionTree] = [definition.conditions] if definition.conditions else []
+    while waiting:
+        match waiting.pop(0):
+            case AllOf(all=children) | AnyOf(any=children):
+                waiting.extend(children)
+            case NotThis(not_=child):
+                waiting.append(child)
+            case SegmentCondition(segment=name):
+                found.append(name)
+            case _:
+                pass
+    return found
+
+
+def _way_back(start: str, definitions: Mapping[str, SegmentDefinition]) -> list[str] | None:
+    """The shortest way from a segment over its references to itself."""
+    ways = [[start]]
+    seen: set[str] = set()
+    while ways:
+        way = ways.pop(0)
+        for name in references(definitions[way[-1]]) if way[-1] in definitions else []:
+            if name == start:
+                return [*way, name]
+            if name not in seen:
+                seen.add(name)
+                ways.append([*way, name])
+    return None

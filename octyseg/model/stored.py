@@ -1,0 +1,71 @@
+"""Definitions as the definitions topic keeps them: keys, JSON values, versions, the way to deletion.
+
+Written by octyseg.model.planning, folded by octyseg.model.registry. `matching_since` is the lowest version
+whose matching rules equal the newest one's. Times are epoch milliseconds.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from octyseg.model.definition import AccountConfiguration, EventTypeDefinition, SegmentDefinition
+from octyseg.model.shape import Shape
+
+ACCOUNT_KEY = b"account/default"
+
+Status = Literal["active", "pending_deletion", "deleted"]
+
+
+class StoredSegment(Shape):
+    """A segment with its id and history. It is never removed from the topic, so that no id comes back."""
+
+    segment_id: str = Field(pattern=r"^segment_[0-9a-f]{8}$")
+    version: int = Field(ge=1)
+    matching_since: int = Field(ge=1)
+    created_at_ms: int
+    updated_at_ms: int
+    deleted_at_ms: int | None = None
+    swept_at_ms: int | None = None
+    definition: SegmentDefinition
+
+    @property
+    def name(self) -> str:
+        """The segment's name, which is its tag."""
+        return self.definition.segment_name
+
+    @property
+    def status(self) -> Status:
+        """Deleted means that no profile holds the tag any more; until then deletion is pending."""
+        if self.deleted_at_ms is None:
+            return "active"
+        return "pending_deletion" if self.swept_at_ms is None else "deleted"
+
+
+class StoredEventType(Shape):
+    """An event type with its times."""
+
+    created_at_ms: int
+    updated_at_ms: int
+    definition: EventTypeDefinition
+
+
+class StoredAccount(Shape):
+    """The account's configuration with its time."""
+
+    updated_at_ms: int
+    definition: AccountConfiguration
+
+
+def segment_key(segment_id: str) -> bytes:
+    """The topic key of a segment."""
+    return f"segments/{segment_id}".encode()
+
+
+def event_type_key(event_type: str) -> bytes:
+    """The topic key of an event type."""
+    return f"eventTypes/{event_type}".encode()
+
+
+def encoded(stored: Shape) -> bytes:
+    """The topic value: JSON in snake_case; what was left out and has a default is left out again."""
+    return stored.model_dump_json(exclude_defaults=True).encode()
