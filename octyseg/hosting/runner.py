@@ -1,0 +1,114 @@
+"""Run one stage over all partitions of its inputs, in this process, against the log port alone.
+
+The host's promises to a stage (octyseg.stages.port) are kept here: open before handle, one chunk of
+a partition at a time, commit only what handle returned from, tick beside it, close and a last commit
+at the end. There is no group: who runs a stage this way owns every partition of it.
+"""
+
+import asyncio
+from collections.abc import Mapping
+
+from octyseg.log.port import Chunk, Log, Reader
+from octyseg.stages.port import Stage
+
+READ_WAIT_S = 0.5
+
+
+def group_of(namespace: str, stage: str) -> str:
+    """The consumer group of a stage: the same name on every log and host."""
+    return f"{namespace}{stage}"
+
+
+class Runner:
+    """One stage from its first position to `stop`; `run` raises whatever the stage raised."""
+
+    def __init__(
+        self, log: Log, stage: Stage, namespace: str, *, tick_every_s: float = 0.05, commit_every_s: float = 0.5
+    ) -> None:
+        self._log = log
+        self._stage = stage
+        self._group = group_of(namespace, stage.name)
+        self._tick_every_s = tick_every_s
+        self._commit_every_s = commit_every_s
+        self._handled: dict[tuple[str, int], int] = {}
+        self._committed: dict[tuple[str, int], int] = {}
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then commit and close."""
+        reader = self._log.reader()
+        await self._stage.start()
+        opened: list[int] = []
+        try:
+            for partition, positions in sorted((await self._positions()).items()):
+                await self._stage.open(partition, positions)
+                opened.append(partition)
+                for topic, offset in positions.items():
+                    reader.seek(topic, partition, offset)
+            await self._work(reader, stop)
+        finally:
+            await reader.close()
+            for partition in opened:
+                await self._stage.close(partition)
+            await self._stage.stop()
+
+    async def _positions(self) -> Mapping[int, Mapping[str, int]]:
+        """Where reading goes on, per partition and topic: the commit, or the lowest offset there is."""
+        found: dict[int, dict[str, int]] = {}
+        for topic in self._stage.inputs:
+            numbers = range(await self._log.partitions(topic))
+            committed = await self._log.committed(self._group, topic, numbers)
+            starts = await self._log.starts(topic, numbers)
+            for number in numbers:
+                position = max(committed[number] or 0, starts[number])
+                found.setdefault(number, {})[topic] = position
+                self._handled[topic, number] = self._committed[topic, number] = position
+        return found
+
+    async def _work(self, reader: Reader, stop: asyncio.Event) -> None:
+        jobs = [
+            asyncio.create_task(job, name=f"{self._stage.name} {name}")
+            for name, job in (("read", self._read(reader)), ("tick", self._tick()), ("commit", self._commit()))
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            done, _ = await asyncio.wait([*jobs, stopping], return_when=asyncio.FIRST_COMPLETED)
+            for job in done:
+                job.result()
+        finally:
+            for task in (*jobs, stopping):
+                task.cancel()
+            await asyncio.gather(*jobs, stopping, return_exceptions=True)
+        await self._commit_handled()
+
+    async def _read(self, reader: Reader) -> None:
+        while True:
+            chunks = await reader.read(READ_WAIT_S)
+            if chunks:
+                await asyncio.gather(*(self._handle(chunk) for chunk in chunks))
+
+    async def _handle(self, chunk: Chunk) -> None:
+        await self._stage.handle(chunk)
+        self._handled[chunk.topic, chunk.partition] = chunk.next_offset
+
+    async def _tick(self) -> None:
+        while True:
+            await self._stage.tick()
+            await asyncio.sleep(self._tick_every_s)
+
+    async def _commit(self) -> None:
+        while True:
+            await asyncio.sleep(self._commit_every_s)
+            await self._commit_handled()
+
+    async def _commit_handled(self) -> None:
+        for topic in self._stage.inputs:
+            news = {
+                number: offset
+                for (of_topic, number), offset in self._handled.items()
+                if of_topic == topic and offset != self._committed[topic, number]
+            }
+            if news:
+                await self._log.commit(self._group, topic, news)
+                for number, offset in news.items():
+                    self._committed[topic, number] = offset
+                    await self._stage.committed(topic, number, offset)
