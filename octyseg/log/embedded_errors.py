@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from octyseg.errors import LogDamaged, LogUnavailable, OctysegError, UsageError
 
-_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_CONSTRAINT}
+_CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_CONSTRAINT}
 _TRUNCATED = {sqlite3.SQLITE_IOERR_SHORT_READ}
 _REFUSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
 _RESTORE = "end octyseg, keep a copy of the file and restore it from a backup"
@@ -40,6 +40,11 @@ def _translate(path: str, place: str, error: sqlite3.Error) -> OctysegError | No
     code = extended & 0xFF
     if code in _CORRUPT or extended in _TRUNCATED:
         return damaged(path, place, str(error))
+    if code == sqlite3.SQLITE_NOTADB:
+        return UsageError(
+            f"{path} is not an octyseg log, or its first bytes are damaged: name another file "
+            "or restore it from a backup"
+        )
     if code == sqlite3.SQLITE_FULL:
         return LogUnavailable(
             f"log file {path} cannot grow, the disk is full: free some space and start again, "

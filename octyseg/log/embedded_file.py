@@ -50,10 +50,14 @@ _WAL_BYTES = 64 << 20
 def connect(path: str, busy_timeout_s: float) -> sqlite3.Connection:
     """A connection for one thread. Commits are on the disk, also through a power loss, when they return."""
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
-    connection.execute("PRAGMA cell_size_check = ON")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        connection.execute("PRAGMA cell_size_check = ON")
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
 
 
@@ -130,15 +134,9 @@ def prepare(connection: sqlite3.Connection, path: str, time: TimeMode) -> None:
 
 def _identity(connection: sqlite3.Connection, path: str) -> int | None:
     """The format of our file, None for an empty one."""
-    try:
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
-            raise
-        msg = f"{path} is not an octyseg log, or its first bytes are damaged: name another file or restore it"
-        raise UsageError(msg) from error
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application != APPLICATION_ID:
         if tables or application:
             msg = f"{path} is a database of another program: name another file for the log"

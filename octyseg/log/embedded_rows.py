@@ -17,6 +17,7 @@ OFFSET_BITS = 40
 OFFSET_MASK = (1 << OFFSET_BITS) - 1
 # A batch is opened whole when it is walked, so its size bounds memory and the time between two records.
 ROW_RECORDS = 1000
+_ROW_BYTES = 1 << 20
 
 
 class EmbeddedRecord(NamedTuple):
@@ -84,6 +85,19 @@ def pack(row_id: int, next_offset: int, last_ms: int, records: Sequence[Any]) ->
     """A row of records, each given as the fields of EmbeddedRecord."""
     payload = _encode(records)
     return BatchRow(row_id, next_offset, last_ms, crc32(payload, seal(row_id, next_offset, last_ms)), payload)
+
+
+def pack_all(slot: int, records: Sequence[Any]) -> Iterator[BatchRow]:
+    """As few rows as the bounds of a row allow, for records that follow each other without a gap."""
+    for start in range(0, len(records), ROW_RECORDS):
+        part = records[start : start + ROW_RECORDS]
+        row = pack(slot << OFFSET_BITS | part[0][0], part[-1][0] + 1, part[-1][1], part)
+        if len(row.payload) <= _ROW_BYTES or len(part) == 1:
+            yield row
+        else:
+            middle = len(part) // 2
+            yield from pack_all(slot, part[:middle])
+            yield from pack_all(slot, part[middle:])
 
 
 def write_batch(connection: sqlite3.Connection, row: BatchRow) -> None:

@@ -16,8 +16,7 @@ from octyseg.log.embedded_file import TimeMode, change
 from octyseg.log.embedded_rows import (
     OFFSET_BITS,
     OFFSET_MASK,
-    ROW_RECORDS,
-    pack,
+    pack_all,
     read_mark,
     seal,
     write_batch,
@@ -121,9 +120,7 @@ class Writing:
             (offset, at, *record) if record[2] else (offset, at, record[0], record[1])
             for offset, at, record in zip(range(first, end), arrivals, records, strict=True)
         ]
-        for start in range(0, len(stored), ROW_RECORDS):
-            part = stored[start : start + ROW_RECORDS]
-            row = pack(slot << OFFSET_BITS | part[0][0], part[-1][0] + 1, part[-1][1], part)
+        for row in pack_all(slot, stored):
             write_batch(self._connection, row)
         write_mark(self._connection, mark._replace(next_offset=end, last_ms=arrivals[-1]))
         return Appended(first, end, arrivals[-1])
