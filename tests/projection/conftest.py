@@ -14,6 +14,7 @@ def valkey_url(tmp_path_factory):
 @pytest.fixture
 def redis_sync(valkey_url):
     with Redis.from_url(valkey_url) as client:
+        client.config_set("maxmemory", 0)
         client.flushall()
         yield client
 

@@ -1,0 +1,33 @@
+"""The keys of the projection in Redis, in one table; other rooms keep their keys elsewhere.
+
+One server, or one with replicas: the scripts touch keys they compute, which Redis Cluster refuses.
+"""
+
+
+class Keys:
+    """Names under one prefix, e.g. `octyseg:`."""
+
+    def __init__(self, prefix: str) -> None:
+        self.members_prefix = f"{prefix}members:"
+        self.segments = f"{prefix}segments"
+        self._prefix = prefix
+
+    def profile(self, profile_id: str) -> str:
+        """Hash: the profile's attributes, tags, sequence and version."""
+        return f"{self._prefix}profile:{profile_id}"
+
+    def profiles(self, partition: int) -> str:
+        """Set: the ids of the partition's profiles."""
+        return f"{self._prefix}profiles:{partition}"
+
+    def members(self, segment_id: str) -> str:
+        """Sorted set: ids of the profiles with the segment's tag, by the time of their (last) entry."""
+        return self.members_prefix + segment_id
+
+    def marker(self, partition: int) -> str:
+        """Hash: up to which offset the partition's outcomes are in."""
+        return f"{self._prefix}marker:{partition}"
+
+    def swept(self, segment_id: str) -> str:
+        """Set: the partitions that hold no tag of a deleted segment any more."""
+        return f"{self._prefix}swept:{segment_id}"

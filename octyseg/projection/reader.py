@@ -1,0 +1,185 @@
+"""Reads the projection: a profile, the members of a segment, counts, and all of it for a comparison.
+
+Asked by the API, the CLI and checks. Answers are as fresh as the projection stage; every question may
+raise ProjectionUnavailable.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, NamedTuple, cast
+
+import msgspec
+from redis.asyncio import Redis
+
+from octyseg.projection.connection import answering, execute
+from octyseg.projection.content import Content, Digest, ShownTag
+from octyseg.projection.keys import Keys
+
+BATCH = 500
+
+
+class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A profile as readers see it; times in epoch milliseconds."""
+
+    profile_id: str
+    sequence: int
+    tags: list[ShownTag]
+    customer_id: str | None = None
+    profile_data: dict[str, Any] = {}
+    platform_info: dict[str, Any] = {}
+    has_charged: bool | None = None
+    status: str | None = None
+    created_at: int | None = None
+    updated_at: int | None = None
+    merged_into: str | None = None
+
+
+class Member(NamedTuple):
+    """A member of a segment, and when it (last) entered, in epoch milliseconds."""
+
+    profile_id: str
+    since_ms: int
+
+
+class Counts(NamedTuple):
+    """How many profiles there are, and how many members each segment with members has."""
+
+    profiles: int
+    members: dict[str, int]
+
+
+class Stored(NamedTuple):
+    """A profile as it stands in Redis: its version, the fields of its content, its own word on memberships."""
+
+    profile_id: str
+    version: str
+    content: Content
+
+
+_TEXTS = ("customer_id", "status", "merged_into")
+_decode_tags = msgspec.json.Decoder(list[ShownTag]).decode
+
+
+class Reader:
+    """The reading side of the projection under one prefix. `partitions` is that of the outcomes topic."""
+
+    def __init__(self, redis: Redis, prefix: str, partitions: int) -> None:
+        self._redis = redis
+        self._keys = Keys(prefix)
+        self.partitions = partitions
+
+    async def profile(self, profile_id: str) -> Profile | None:
+        """One profile by its id, None when there is none."""
+        with answering():
+            stored = _fields(await self._redis.hgetall(self._keys.profile(profile_id)))
+        if not stored:
+            return None
+        values: dict[str, Any] = {"profile_id": profile_id}
+        for name, value in stored.items():
+            values[name] = value.decode() if name in (*_TEXTS, "version") else msgspec.json.decode(value)
+        return msgspec.convert(values, Profile)
+
+    async def members(self, segment_id: str, start: int = 0, count: int = 100) -> list[Member]:
+        """Members in the order of their entry, `count` of them from position `start` on."""
+        with answering():
+            found = await self._redis.zrange(
+                self._keys.members(segment_id), start, start + count - 1, withscores=True, score_cast_func=int
+            )
+        return [Member(_text(profile_id), int(since)) for profile_id, since in cast("list[tuple[bytes, int]]", found)]
+
+    async def counts(self) -> Counts:
+        """The sizes of everything, from the sizes of the sets themselves."""
+        with answering():
+            segments = sorted(map(_text, await self._redis.smembers(self._keys.segments)))
+        pipe = self._redis.pipeline(transaction=False)
+        for partition in range(self.partitions):
+            pipe.scard(self._keys.profiles(partition))
+        for segment_id in segments:
+            pipe.zcard(self._keys.members(segment_id))
+        sizes = await execute(pipe)
+        return Counts(sum(sizes[: self.partitions]), dict(zip(segments, sizes[self.partitions :], strict=True)))
+
+    async def swept(self, segment_id: str) -> set[int]:
+        """The partitions that hold no tag of this deleted segment any more."""
+        with answering():
+            return {int(partition) for partition in await self._redis.smembers(self._keys.swept(segment_id))}
+
+    async def stored(self, partition: int) -> AsyncIterator[list[Stored]]:
+        """Every profile of a partition, in batches; one may come twice, as with every scan of Redis."""
+        cursor = 0
+        while True:
+            with answering():
+                cursor, ids = await self._redis.sscan(self._keys.profiles(partition), cursor, count=BATCH)
+            batch = await self.look_up([_text(profile_id) for profile_id in ids])
+            yield [found for found in batch if found is not None]
+            if not cursor:
+                return
+
+    async def look_up(self, profile_ids: list[str]) -> list[Stored | None]:
+        """These profiles with the memberships their segments' own sets give them, in the same order."""
+        pipe = self._redis.pipeline(transaction=False)
+        for profile_id in profile_ids:
+            pipe.hgetall(self._keys.profile(profile_id))
+        hashes = [_fields(fields) for fields in await execute(pipe)]
+        asked = [
+            (place, tag.segment_id)
+            for place, fields in enumerate(hashes)
+            for tag in _decode_tags(fields.get("tags", b"[]"))
+        ]
+        for place, segment_id in asked:
+            pipe.zscore(self._keys.members(segment_id), profile_ids[place])
+        scores = await execute(pipe)
+        members: list[dict[str, int]] = [{} for _ in profile_ids]
+        for (place, segment_id), score in zip(asked, scores, strict=True):
+            if score is not None:
+                members[place][segment_id] = int(score)
+        return [
+            _stored(profile_id, fields, found) if fields else None
+            for profile_id, fields, found in zip(profile_ids, hashes, members, strict=True)
+        ]
+
+    async def strays(self) -> AsyncIterator[list[tuple[str, str]]]:
+        """(segment, profile) pairs in the members' sets that the profile's own tags do not know, in batches."""
+        with answering():
+            segments = await self._redis.smembers(self._keys.segments)
+        for segment_id in map(_text, segments):
+            cursor = 0
+            while True:
+                with answering():
+                    cursor, found = await self._redis.zscan(self._keys.members(segment_id), cursor, count=BATCH)
+                ids = [_text(profile_id) for profile_id, _ in cast("list[tuple[bytes, float]]", found)]
+                known = await self.look_up(ids)
+                yield [
+                    (segment_id, profile_id)
+                    for profile_id, profile in zip(ids, known, strict=True)
+                    if profile is None or segment_id not in profile.content.members
+                ]
+                if not cursor:
+                    break
+
+    async def digest(self) -> str:
+        """One figure for all of it: equal to the digest of the states it was made from, and to no other."""
+        digest = Digest()
+        for partition in range(self.partitions):
+            seen: set[str] = set()
+            async for batch in self.stored(partition):
+                for profile in batch:
+                    if profile.profile_id not in seen:
+                        seen.add(profile.profile_id)
+                        digest.content(profile.profile_id, profile.content)
+        async for strays in self.strays():
+            for segment_id, profile_id in strays:
+                digest.member(segment_id, profile_id, 0)
+        return digest.hexadecimal()
+
+
+def _text(answer: bytes | str) -> str:
+    return answer.decode() if isinstance(answer, bytes) else answer
+
+
+def _fields(answer: Mapping[Any, Any]) -> dict[str, bytes]:
+    return {name.decode(): value for name, value in answer.items()}
+
+
+def _stored(profile_id: str, fields: Mapping[str, bytes], members: Mapping[str, int]) -> Stored:
+    content = {name: value for name, value in fields.items() if name != "version"}
+    return Stored(profile_id, fields.get("version", b"").decode(), Content(content, members))

@@ -1,0 +1,140 @@
+"""Writes the projection: whole profiles in the place of what was known of them, in log order, repeatably.
+
+Called by the projection stage (outcomes as they come) and by repairs (states read back). A repeat
+changes nothing: the partition's marker tells the outcomes that are in, and a profile's version keeps
+an older state from replacing a newer one. Any call may raise ProjectionUnavailable; then call again.
+"""
+
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from importlib.resources import files
+from typing import NamedTuple
+
+from redis.asyncio import Redis
+
+from octyseg.projection.connection import answering, execute, refuse_eviction
+from octyseg.projection.content import Content
+from octyseg.projection.keys import Keys
+
+BATCH = 500
+_LOST = -1
+
+
+class Marker(NamedTuple):
+    """All outcomes below `offset` are in; the last of them arrived at `arrived_at_ms` (0: there was none).
+
+    The arrival tells this log from another one of the same name: no two have it at the same offset.
+    """
+
+    offset: int
+    arrived_at_ms: int
+
+
+class Update(NamedTuple):
+    """What one outcome (or one state read back, offset 0) makes of a profile; None: nothing is left of it."""
+
+    offset: int
+    profile_id: str
+    version: str
+    content: Content | None
+
+
+class Repair(Enum):
+    """How an update that is not the next of the log is written."""
+
+    REBUILD = "rebuild"  # unless something newer is there: a stage may be writing at the same time
+    REPLACE = "replace"  # in any case: what is there is of another log
+
+
+class Written(NamedTuple):
+    """How many updates changed something; `lost` when Redis does not hold what was written before."""
+
+    applied: int
+    older: int
+    lost: bool
+
+
+class Writer:
+    """The writing side of the projection under one prefix; holds no state but its client."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis = redis
+        self._keys = Keys(prefix)
+        scripts = files("octyseg.projection") / "scripts"
+        self._apply, self._advance, self._remove, self._expel = (
+            redis.register_script((scripts / f"{name}.lua").read_text())
+            for name in ("apply", "advance", "remove", "expel")
+        )
+
+    async def refuse_eviction(self) -> None:
+        """SettingsError when the server is set to drop what it was given."""
+        await refuse_eviction(self._redis)
+
+    async def marker(self, partition: int) -> Marker | None:
+        """How far the partition's outcomes are in; None when nothing is."""
+        with answering():
+            offset, arrived_at = await self._redis.hmget(self._keys.marker(partition), ["offset", "arrived_at"])
+        return None if offset is None or arrived_at is None else Marker(int(offset), int(arrived_at))
+
+    async def apply(self, partition: int, updates: Sequence[Update], floor: int | Repair, reached: Marker) -> Written:
+        """Put these updates in, and then the marker at `reached`.
+
+        `floor` is where this writer last left the marker: when Redis has less, it lost something, nothing
+        more is written, and the caller rebuilds the partition.
+        """
+        applied = older = 0
+        for first in range(0, len(updates), BATCH):
+            answers = await self._put(partition, updates[first : first + BATCH], floor)
+            if _LOST in answers:
+                return Written(applied, older, lost=True)
+            applied += sum(answers)
+            older += len(answers) - sum(answers)
+        word = floor.value if isinstance(floor, Repair) else floor
+        with answering():
+            answer = await self._advance([self._keys.marker(partition)], [word, *reached])
+        return Written(applied, older, lost=answer == _LOST)
+
+    async def put(self, partition: int, updates: Sequence[Update], repair: Repair) -> None:
+        """Write states read back from the log; the marker stays."""
+        for first in range(0, len(updates), BATCH):
+            await self._put(partition, updates[first : first + BATCH], repair)
+
+    async def remove(self, partition: int, versions: Iterable[tuple[str, str]]) -> None:
+        """Take out these profiles, those (id, version) that still have this version."""
+        pipe = self._redis.pipeline(transaction=False)
+        for profile_id, version in versions:
+            keys = [self._keys.profile(profile_id), self._keys.profiles(partition), self._keys.segments]
+            await self._remove(keys, [version, profile_id, self._keys.members_prefix], client=pipe)
+        await execute(pipe)
+
+    async def expel(self, strays: Iterable[tuple[str, str]]) -> None:
+        """Take these (segment, profile) memberships out where the profile's tags do not say so."""
+        pipe = self._redis.pipeline(transaction=False)
+        for segment_id, profile_id in strays:
+            keys = [self._keys.profile(profile_id), self._keys.members(segment_id), self._keys.segments]
+            await self._expel(keys, [profile_id, segment_id], client=pipe)
+        await execute(pipe)
+
+    async def mark_swept(self, partition: int, segment_ids: Iterable[str]) -> None:
+        """The partition holds no tag of these deleted segments any more."""
+        pipe = self._redis.pipeline(transaction=False)
+        for segment_id in segment_ids:
+            pipe.sadd(self._keys.swept(segment_id), partition)
+        await execute(pipe)
+
+    async def _put(self, partition: int, updates: Sequence[Update], floor: int | Repair) -> list[int]:
+        word = floor.value if isinstance(floor, Repair) else floor
+        marker, profiles = self._keys.marker(partition), self._keys.profiles(partition)
+        pipe = self._redis.pipeline(transaction=False)
+        for offset, profile_id, version, content in updates:
+            fields, members = content or ({}, {})
+            await self._apply(
+                [marker, self._keys.profile(profile_id), profiles, self._keys.segments],
+                [
+                    *(word, offset, version, profile_id, self._keys.members_prefix, int(content is not None)),
+                    *(len(members), *(part for item in members.items() for part in item)),
+                    *(part for item in fields.items() for part in item),
+                ],
+                client=pipe,
+            )
+        return await execute(pipe)

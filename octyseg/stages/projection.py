@@ -1,0 +1,163 @@
+"""The projection stage: keeps Redis equal to what outcomes say, and heals it when it lost something.
+
+Input: valid outcomes, in log order. Redis is not the truth, so nothing is lost while it is away: the
+stage waits, says so once, and goes on. Before its first write to a partition, and whenever Redis has
+less than it was given, it brings the whole partition to the end of the log.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import NamedTuple
+
+import stamina
+
+from octyseg import logs, metrics
+from octyseg.errors import ProjectionUnavailable
+from octyseg.log.port import Chunk
+from octyseg.model.outcome import Swept
+from octyseg.projection.writer import Marker, Update
+from octyseg.stages.outcomes import Fence
+from octyseg.stages.repair import Projection, settle, update_of
+
+LOOK_EVERY_S = 5.0
+WAIT_MAX_S = 5.0
+
+_logger = logs.get(__name__)
+
+
+class _Partition:
+    """What the stage knows of a partition it has: where it reads, and where it left the marker."""
+
+    def __init__(self, fence: Fence, position: int) -> None:
+        self.fence = fence
+        self.position = position
+        self.floor: int | None = None
+        self.turn = asyncio.Lock()
+
+
+class _Read(NamedTuple):
+    """A chunk, read: the last update of each profile, and segments told to be swept."""
+
+    updates: list[Update]
+    swept: set[str]
+    reached: Marker
+
+
+class ProjectionStage:
+    """Consumer of outcomes with a group of its own. Made once per process; waits inside `handle` for Redis.
+
+    A host that wants to end while Redis is away cancels the `handle` that waits: nothing was committed.
+    """
+
+    name = "projection"
+
+    def __init__(self, projection: Projection, wait_max_s: float = WAIT_MAX_S) -> None:
+        self.inputs = (projection.outcomes,)
+        self._projection = projection
+        self._wait_max_s = wait_max_s
+        self._partitions: dict[int, _Partition] = {}
+        self._available = True
+        self._look_at_s = 0.0
+
+    async def start(self) -> None:
+        """Redis is asked at the first write, not here: other stages need not wait for it."""
+
+    async def open(self, partition: int, positions: Mapping[str, int]) -> None:
+        """Learn which owner's outcomes count at the position."""
+        (topic,) = self.inputs
+        fence = Fence(self.name)
+        await fence.look_back(self._projection.log, topic, partition, positions[topic])
+        self._partitions[partition] = _Partition(fence, positions[topic])
+        self._look_at_s = 0.0
+        metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Redis holds what the chunk says on return, however long that takes."""
+        own = self._partitions[chunk.partition]
+        with metrics.CHUNK_SECONDS.labels(self.name).time():
+            read = await _read(own, chunk)
+            async with own.turn:
+                await self._until_available(lambda: self._write(chunk.partition, own, read))
+        own.position = chunk.next_offset
+
+    async def tick(self) -> None:
+        """Now and then look whether Redis still holds what it was given, also while no outcome comes."""
+        now_s = time.monotonic()
+        if now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + LOOK_EVERY_S
+        for partition, own in list(self._partitions.items()):
+            if own.turn.locked():
+                continue  # its `handle` is looking, or waiting, already
+            async with own.turn:
+                try:
+                    await self._look(partition, own)
+                except ProjectionUnavailable as error:
+                    self._told(error)
+                    return
+        self._told(None)
+
+    async def committed(self, topic: str, partition: int, offset: int) -> None:
+        """The marker in Redis is what counts here."""
+
+    async def close(self, partition: int) -> None:
+        """Forget the partition; its content stays."""
+        self._partitions.pop(partition, None)
+        metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
+
+    async def stop(self) -> None:
+        """The client belongs to who opened it."""
+
+    async def _write(self, partition: int, own: _Partition, read: _Read) -> None:
+        if own.floor is None:
+            own.floor = (await settle(self._projection, partition)).offset
+        writer = self._projection.writer
+        written = await writer.apply(partition, read.updates, own.floor, read.reached)
+        if written.lost:
+            own.floor = (await settle(self._projection, partition)).offset
+        own.floor = max(own.floor, read.reached.offset)
+        if read.swept:
+            await writer.mark_swept(partition, read.swept)
+        metrics.PROJECTION_OUTCOMES.labels("applied").inc(written.applied)
+        metrics.PROJECTION_OUTCOMES.labels("older").inc(written.older)
+
+    async def _look(self, partition: int, own: _Partition) -> None:
+        marker = await self._projection.writer.marker(partition) if own.floor is not None else None
+        if own.floor is None or marker is None or marker.offset < own.floor:
+            own.floor = (await settle(self._projection, partition)).offset
+
+    async def _until_available(self, step: Callable[[], Awaitable[None]]) -> None:
+        async for attempt in stamina.retry_context(
+            on=ProjectionUnavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=self._wait_max_s
+        ):
+            with attempt:
+                try:
+                    await step()
+                except ProjectionUnavailable as error:
+                    self._told(error)
+                    raise
+        self._told(None)
+
+    def _told(self, error: ProjectionUnavailable | None) -> None:
+        """Say it once when Redis goes and once when it is back."""
+        metrics.PROJECTION_AVAILABLE.set(error is None)
+        if error is not None and self._available:
+            _logger.warning("projection unavailable, waiting", error=str(error))
+        elif error is None and not self._available:
+            _logger.info("projection available again")
+        self._available = error is None
+
+
+async def _read(own: _Partition, chunk: Chunk) -> _Read:
+    updates: dict[str, Update] = {}
+    swept: set[str] = set()
+    own.fence.last_arrival_ms = 0
+    for batch in chunk.batches:
+        for entry in own.fence.walk(batch, own.position):
+            if isinstance(entry, Swept):
+                swept.update(entry.segment_ids)
+            else:
+                updates[entry.profile_id] = update_of(entry)
+        await asyncio.sleep(0)
+    return _Read(list(updates.values()), swept, Marker(chunk.next_offset, own.fence.last_arrival_ms))
