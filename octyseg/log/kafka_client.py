@@ -1,0 +1,80 @@
+"""What every client of the Kafka adapter shares: where the brokers are, how long to wait, what errors mean.
+
+A broker that is away for a while is waited for, up to a limit; only then LogUnavailable is raised,
+with what was being done. Nothing here knows of records or topics.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, NamedTuple
+
+import stamina
+from aiokafka.errors import CorruptRecordException, KafkaError, UnknownError
+
+from octyseg.errors import LogDamaged, LogUnavailable
+
+
+class Connection(NamedTuple):
+    """How to reach the brokers. `request_timeout_s` bounds one question, `patience_s` all attempts at one call."""
+
+    servers: Sequence[str]
+    client_id: str
+    request_timeout_s: float
+    patience_s: float
+
+    def options(self) -> dict[str, Any]:
+        """The arguments that every aiokafka client takes."""
+        return {
+            "bootstrap_servers": list(self.servers),
+            "client_id": self.client_id,
+            "request_timeout_ms": int(self.request_timeout_s * 1000),
+        }
+
+    async def started(self, make: Callable[[], Any], stop: str = "stop") -> Any:
+        """A started client of the kind that `make` makes; `stop` is the name of its closing method."""
+        async with self.answering("connecting"):
+            async for attempt in retrying():
+                with attempt:
+                    client = make()
+                    try:
+                        await client.start()
+                    except BaseException:
+                        await getattr(client, stop)()
+                        raise
+                    return client
+        raise AssertionError  # retrying goes on until it is cut off
+
+    @asynccontextmanager
+    async def answering(self, doing: str) -> AsyncIterator[None]:
+        """Bound what is inside to `patience_s` and raise the port's errors instead of aiokafka's."""
+        with translated(f"{doing} at kafka {','.join(self.servers)}"):
+            async with asyncio.timeout(self.patience_s):
+                yield
+
+
+def retrying() -> Any:
+    """Attempts without end at what fails for a while; bound them with `Connection.answering`."""
+    return stamina.retry_context(
+        on=_may_pass, attempts=None, timeout=None, wait_initial=0.05, wait_max=1.0, wait_jitter=0.1
+    )
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Raise LogDamaged and LogUnavailable instead of aiokafka's errors."""
+    try:
+        yield
+    except CorruptRecordException as error:
+        msg = f"{doing}: {error}; stop and look at the broker's disk, nothing was committed"
+        raise LogDamaged(msg) from error
+    except (KafkaError, TimeoutError, OSError) as error:
+        msg = f"{doing} did not succeed: {error!r}; see whether the brokers run and can be reached from here"
+        raise LogUnavailable(msg) from error
+
+
+def _may_pass(error: Exception) -> bool:
+    # aiokafka maps every code it does not know to UnknownError and takes that for final.
+    if isinstance(error, KafkaError):
+        return error.retriable or isinstance(error, UnknownError)
+    return isinstance(error, OSError)

@@ -1,0 +1,166 @@
+"""Topics on Kafka: made with their policies, described, and checked for what the log promises of time.
+
+Every topic stamps its records with the broker's time (LogAppendTime): replayed events of last year
+would otherwise fall to retention at once, and arrival times would be the producers'. A topic that was
+made elsewhere without it is refused. Reads metadata and configuration, never records.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    NoError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
+
+from octyseg.errors import UsageError
+from octyseg.log.kafka_client import Connection, retrying
+from octyseg.log.port import TopicSpec
+
+_STAMPS = "message.timestamp.type"
+_ARRIVAL = "LogAppendTime"
+_ABSENT = (UnknownTopicOrPartitionError, InvalidTopicError, TopicAuthorizationFailedError)
+_Answer = TypeVar("_Answer")
+_CONFIGS = ("cleanup.policy", "retention.ms", _STAMPS)
+
+
+class Topics:
+    """Questions about topics through one admin client; lives as long as the log that owns it."""
+
+    def __init__(self, connection: Connection, admin: AIOKafkaAdminClient) -> None:
+        self._connection = connection
+        self._admin = admin
+        self._counts: dict[str, int] = {}
+
+    async def create(self, specs: Iterable[TopicSpec]) -> list[str]:
+        """Make what is missing with the broker's default replication; returns the names made."""
+        wanted = {spec.name: spec for spec in specs}
+        async with self._connection.answering("creating topics"):
+            there = {topic["topic"] for topic in await self._metadata(None)}
+            await self._check(wanted[name] for name in wanted if name in there)
+            missing = [spec for spec in wanted.values() if spec.name not in there]
+            if missing:
+                response = await self._retried(
+                    lambda: self._admin.create_topics([_new_topic(spec) for spec in missing])
+                )
+                await self._raise_refusals(response.topic_errors, wanted)
+            # The controller answers before the broker that will be asked next has heard of the topic.
+            await self._metadata([spec.name for spec in missing])
+        return [spec.name for spec in missing]
+
+    async def describe(self) -> list[TopicSpec]:
+        """Every topic but Kafka's own, sorted by name."""
+        async with self._connection.answering("describing topics"):
+            counts = {
+                topic["topic"]: len(topic["partitions"])
+                for topic in await self._metadata(None)
+                if not topic["is_internal"]
+            }
+            configs = await self._configs(counts)
+        return sorted(_spec(name, counts[name], configs[name]) for name in counts)
+
+    async def partitions(self, topic: str) -> int:
+        """How many partitions the topic has."""
+        async with self._connection.answering(f"asking for topic {topic}"):
+            try:
+                (found,) = await self._metadata([topic], _ABSENT)
+            except _ABSENT as error:
+                msg = f"there is no topic {topic} that this process may see: create it first ({error})"
+                raise UsageError(msg) from None
+        self._counts[topic] = len(found["partitions"])
+        return self._counts[topic]
+
+    async def require(self, topic: str, partitions: Sequence[int]) -> None:
+        """Raise UsageError unless the topic has all these partitions; asks the broker only about news."""
+        highest = max(partitions, default=0)
+        if highest >= self._counts.get(topic, 0) and highest >= await self.partitions(topic):
+            msg = f"topic {topic} has no partition {highest}"
+            raise UsageError(msg)
+
+    async def _check(self, specs: Iterable[TopicSpec]) -> None:
+        specs = list(specs)
+        configs = await self._configs(spec.name for spec in specs)
+        for spec in specs:
+            count = await self.partitions(spec.name)
+            if count != spec.partitions:
+                msg = (
+                    f"topic {spec.name} has {count} partitions, not {spec.partitions}: "
+                    "a topic keeps the partitions it was made with, use another prefix"
+                )
+                raise UsageError(msg)
+            if configs[spec.name][_STAMPS] != _ARRIVAL:
+                msg = (
+                    f"topic {spec.name} stamps records with their producer's time: "
+                    f"set {_STAMPS}={_ARRIVAL} with kafka-configs"
+                )
+                raise UsageError(msg)
+
+    async def _raise_refusals(self, answers: Iterable[tuple[Any, ...]], wanted: dict[str, TopicSpec]) -> None:
+        for name, code, reason in answers:
+            if code == TopicAlreadyExistsError.errno:
+                # Another process was quicker; it may have meant something else.
+                await self._check([wanted[name]])
+            elif code:
+                msg = f"kafka refuses to make topic {name}: {reason or for_code(code).__name__}"
+                raise UsageError(msg)
+
+    async def _metadata(
+        self, names: list[str] | None, final: tuple[type[KafkaError], ...] = ()
+    ) -> list[dict[str, Any]]:
+        """Metadata of these topics (None: of all), once the broker has no complaint that may pass."""
+        if names == []:
+            return []
+
+        async def ask() -> list[dict[str, Any]] | KafkaError:
+            topics: list[dict[str, Any]] = await self._admin.describe_topics(names)
+            for topic in topics:
+                complaint = for_code(topic["error_code"])
+                if issubclass(complaint, final):
+                    return complaint(topic["topic"])
+                if complaint is not NoError:
+                    raise complaint(topic["topic"])
+            return topics
+
+        answer = await self._retried(ask)
+        if isinstance(answer, KafkaError):
+            raise answer
+        return answer
+
+    async def _configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
+        asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(_CONFIGS, "")) for name in names]
+        if not asked:
+            return {}
+        (response,) = await self._retried(lambda: self._admin.describe_configs(asked))
+        for code, reason, _, name, _ in response.resources:
+            if code:
+                msg = f"kafka does not tell the configuration of topic {name}: {reason or for_code(code).__name__}"
+                raise UsageError(msg)
+        return {name: {entry[0]: entry[1] for entry in entries} for _, _, _, name, entries in response.resources}
+
+    async def _retried(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
+        async for attempt in retrying():
+            with attempt:
+                return await ask()
+        raise AssertionError
+
+
+def _new_topic(spec: TopicSpec) -> NewTopic:
+    configs = {
+        "cleanup.policy": "compact" if spec.compacted else "delete",
+        "retention.ms": str(spec.retention_ms),
+        _STAMPS: _ARRIVAL,
+    }
+    # -1 is the broker's default replication, which aiokafka lets through only beside explicit replicas.
+    return NewTopic(spec.name, spec.partitions, -1, replica_assignments={}, topic_configs=configs)
+
+
+def _spec(name: str, partitions: int, configs: dict[str, str]) -> TopicSpec:
+    compacted = "compact" in configs["cleanup.policy"]
+    return TopicSpec(name, partitions, compacted, -1 if compacted else int(configs["retention.ms"]))
