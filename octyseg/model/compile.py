@@ -5,10 +5,10 @@ ids yet. The engine acts on live segments only, so the others carry no steps: th
 cost it anything. It does not judge: what comes in has passed the rules.
 """
 
-import hashlib
 from collections.abc import Iterable
 
 from octyseg.model.definition import SegmentDefinition
+from octyseg.model.ids import id_of_name
 from octyseg.model.meaning import minutes_ms
 from octyseg.model.segment import Condition, Segment, Step
 from octyseg.model.stored import StoredSegment
@@ -53,11 +53,6 @@ def compile_definitions(definitions: Iterable[SegmentDefinition]) -> tuple[Segme
         )
         for definition in definitions
     )
-
-
-def id_of_name(name: str) -> str:
-    """The id of a segment outside any account: always the same for a name."""
-    return "segment_" + hashlib.blake2b(name.encode(), digest_size=4).hexdigest()
 
 
 def _steps(definition: SegmentDefinition) -> tuple[Step, ...]:

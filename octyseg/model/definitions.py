@@ -32,9 +32,13 @@ class Definitions:
 
 
 def known_event_types(*sources: Iterable[EventTypeDefinition]) -> dict[str, frozenset[str]]:
-    """The system's event types and those of the sources; a type's properties add up."""
+    """The system's event types and those of the sources, of which a later one replaces an earlier.
+
+    A declaration of a system type adds to the properties that the type always has.
+    """
     known = {name: frozenset(properties) for name, properties in SYSTEM_EVENT_TYPES.items()}
     for source in sources:
         for declared in source:
-            known[declared.event_type] = known.get(declared.event_type, frozenset()) | set(declared.event_properties)
+            always = SYSTEM_EVENT_TYPES.get(declared.event_type, ())
+            known[declared.event_type] = frozenset((*always, *declared.event_properties))
     return known

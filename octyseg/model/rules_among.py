@@ -7,7 +7,7 @@ everything that is defined already. `where` of a finding is the name of the defi
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from octyseg.model.conditions import AllOf, AnyOf, ConditionTree, NotThis, SegmentCondition
+from octyseg.model.conditions import AllOf, AnyOf, ConditionTree, NotThis, PerformedCondition, SegmentCondition
 from octyseg.model.definition import SegmentDefinition
 from octyseg.model.meaning import meaning
 
@@ -52,7 +52,22 @@ def cycle(definitions: Mapping[str, SegmentDefinition], judged: frozenset[str]) 
 
 def references(definition: SegmentDefinition) -> list[str]:
     """The names of the segments a definition's conditions ask for."""
-    found: list[str] = []
+    return [leaf.segment for leaf in _leaves(definition) if isinstance(leaf, SegmentCondition)]
+
+
+def asked_properties(definition: SegmentDefinition) -> Iterator[tuple[str, str]]:
+    """Every event type and property the definition asks for."""
+    for step in definition.event_sequence:
+        for name in (*step.event_properties, *filter(None, [definition.correlate_by])):
+            yield step.event_type, name
+    for leaf in _leaves(definition):
+        if isinstance(leaf, PerformedCondition):
+            for name in leaf.event_properties:
+                yield leaf.performed, name
+
+
+def _leaves(definition: SegmentDefinition) -> Iterator[ConditionTree]:
+    """The conditions of a dynamic segment without the groups around them."""
     waiting: list[ConditionTree] = [definition.conditions] if definition.conditions else []
     while waiting:
         match waiting.pop(0):
@@ -60,11 +75,8 @@ def references(definition: SegmentDefinition) -> list[str]:
                 waiting.extend(children)
             case NotThis(not_=child):
                 waiting.append(child)
-            case SegmentCondition(segment=name):
-                found.append(name)
-            case _:
-                pass
-    return found
+            case leaf:
+                yield leaf
 
 
 def _way_back(start: str, definitions: Mapping[str, SegmentDefinition]) -> list[str] | None:

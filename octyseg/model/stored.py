@@ -67,5 +67,5 @@ def event_type_key(event_type: str) -> bytes:
 
 
 def encoded(stored: Shape) -> bytes:
-    """The topic value: JSON in snake_case; what was left out and has a default is left out again."""
-    return stored.model_dump_json(exclude_defaults=True).encode()
+    """The topic value: JSON in snake_case, defaults written out so that a later default changes nothing."""
+    return stored.model_dump_json().encode()
