@@ -18,7 +18,7 @@ _MODULUS = 1 << 128
 class Content(NamedTuple):
     """A profile's hash fields, and the segments it is a member of with the time of its (last) entry."""
 
-    fields: Mapping[str, bytes]
+    fields: Mapping[str, str]
     members: Mapping[str, int]
 
 
@@ -50,7 +50,7 @@ def content_of(state: ProfileState) -> Content:
         "updated_at": state.updated_at_ms,
         "merged_into": state.merged_into,
     }
-    fields = {name: _to_bytes(value) for name, value in values.items() if value is not None}
+    fields = {name: _to_text(value) for name, value in values.items() if value is not None}
     members: dict[str, int] = {}
     for tag in tags:
         members[tag.segment_id] = max(tag.created_at, members.get(tag.segment_id, tag.created_at))
@@ -68,13 +68,13 @@ class Digest:
     def __init__(self) -> None:
         self._sum = 0
 
-    def profile(self, profile_id: str, fields: Mapping[str, bytes]) -> None:
+    def profile(self, profile_id: str, fields: Mapping[str, str]) -> None:
         """Add a profile by the fields that `content_of` gives it."""
-        self._add([b"profile", profile_id.encode(), *(part for item in sorted(fields.items()) for part in item)])
+        self._add(["profile", profile_id, *(part for item in sorted(fields.items()) for part in item)])
 
     def member(self, segment_id: str, profile_id: str, since_ms: int) -> None:
         """Add one member of one segment."""
-        self._add([b"member", segment_id, profile_id, since_ms])
+        self._add(["member", segment_id, profile_id, since_ms])
 
     def content(self, profile_id: str, content: Content) -> None:
         """Add a profile and all its memberships."""
@@ -86,10 +86,10 @@ class Digest:
         """The sum so far."""
         return f"{self._sum:032x}"
 
-    def _add(self, item: list[bytes | str | int]) -> None:
+    def _add(self, item: list[str | int]) -> None:
         hashed = hashlib.blake2b(msgspec.msgpack.encode(item), digest_size=16).digest()
         self._sum = (self._sum + int.from_bytes(hashed)) % _MODULUS
 
 
-def _to_bytes(value: object) -> bytes:
-    return value.encode() if isinstance(value, str) else _to_json(value)
+def _to_text(value: object) -> str:
+    return value if isinstance(value, str) else _to_json(value).decode()

@@ -9,12 +9,13 @@ class Keys:
 
     def __init__(self, prefix: str) -> None:
         self.members_prefix = f"{prefix}members:"
+        self.profile_prefix = f"{prefix}profile:"
         self.segments = f"{prefix}segments"
         self._prefix = prefix
 
     def profile(self, profile_id: str) -> str:
         """Hash: the profile's attributes, tags, sequence and version."""
-        return f"{self._prefix}profile:{profile_id}"
+        return self.profile_prefix + profile_id
 
     def profiles(self, partition: int) -> str:
         """Set: the ids of the partition's profiles."""

@@ -75,7 +75,7 @@ class Reader:
             return None
         values: dict[str, Any] = {"profile_id": profile_id}
         for name, value in stored.items():
-            values[name] = value.decode() if name in (*_TEXTS, "version") else msgspec.json.decode(value)
+            values[name] = value if name in (*_TEXTS, "version") else msgspec.json.decode(value)
         return msgspec.convert(values, Profile)
 
     async def members(self, segment_id: str, start: int = 0, count: int = 100) -> list[Member]:
@@ -123,7 +123,7 @@ class Reader:
         asked = [
             (place, tag.segment_id)
             for place, fields in enumerate(hashes)
-            for tag in _decode_tags(fields.get("tags", b"[]"))
+            for tag in _decode_tags(fields.get("tags", "[]"))
         ]
         for place, segment_id in asked:
             pipe.zscore(self._keys.members(segment_id), profile_ids[place])
@@ -176,10 +176,10 @@ def _text(answer: bytes | str) -> str:
     return answer.decode() if isinstance(answer, bytes) else answer
 
 
-def _fields(answer: Mapping[Any, Any]) -> dict[str, bytes]:
-    return {name.decode(): value for name, value in answer.items()}
+def _fields(answer: Mapping[Any, Any]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in answer.items()}
 
 
-def _stored(profile_id: str, fields: Mapping[str, bytes], members: Mapping[str, int]) -> Stored:
+def _stored(profile_id: str, fields: Mapping[str, str], members: Mapping[str, int]) -> Stored:
     content = {name: value for name, value in fields.items() if name != "version"}
-    return Stored(profile_id, fields.get("version", b"").decode(), Content(content, members))
+    return Stored(profile_id, fields.get("version", ""), Content(content, members))

@@ -1,41 +1,49 @@
--- Puts one profile in the place of what is known of it, with its memberships: all or nothing.
--- Answers 1 applied, 0 older than what is stored, -1 the partition's content is not what the caller read on from.
+-- Puts profiles in the place of what is known of them, with their memberships: all or nothing.
+-- Answers how many it wrote (the others are older than what is there), or -1: the partition's content is
+-- not what the caller read on from, and nothing was written.
 --
--- KEYS  marker of the partition, hash of the profile, profiles of the partition, segments with members
--- ARGV  floor, offset, version, profile id, prefix of member sets, kept,
---       number of memberships, (segment, since)..., (field, value)...
+-- KEYS  marker of the partition, profiles of the partition, segments with members
+-- ARGV  floor, prefix of profiles' hashes, prefix of member sets,
+--       msgpack list of (offset, profile id, version, fields and values or nil, segments and since)
 -- floor: 'rebuild' skips the marker, 'replace' also the version; else where the caller's last write left the marker.
-local marker, profile, profiles, segments = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local floor, offset, version, id, prefix, kept = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6] == '1'
+local marker, profiles, segments = KEYS[1], KEYS[2], KEYS[3]
+local floor, profile_prefix, member_prefix = ARGV[1], ARGV[2], ARGV[3]
 
+local reached = 0
 if floor ~= 'rebuild' and floor ~= 'replace' then
-  local reached = tonumber(redis.call('HGET', marker, 'offset'))
+  reached = tonumber(redis.call('HGET', marker, 'offset'))
   if not reached or reached < tonumber(floor) then return -1 end
-  if tonumber(offset) < reached then return 0 end
 end
 
-local stored = redis.call('HMGET', profile, 'version', 'tags')
-if floor ~= 'replace' and stored[1] and stored[1] > version then return 0 end
-
-local is_member = {}
-local last_membership = 7 + 2 * tonumber(ARGV[7])
-redis.call('DEL', profile)
-if kept then
-  redis.call('HSET', profile, 'version', version, unpack(ARGV, last_membership + 1))
-  redis.call('SADD', profiles, id)
-  for i = 8, last_membership, 2 do
-    is_member[ARGV[i]] = true
-    redis.call('ZADD', prefix .. ARGV[i], ARGV[i + 1], id)
-    redis.call('SADD', segments, ARGV[i])
+local written = 0
+for _, update in ipairs(cmsgpack.unpack(ARGV[4])) do
+  local offset, id, version, fields, members = unpack(update, 1, 5)
+  local profile = profile_prefix .. id
+  local stored = redis.call('HMGET', profile, 'version', 'tags')
+  local is_older = floor ~= 'replace' and stored[1] and stored[1] > version
+  if not is_older and (floor == 'rebuild' or floor == 'replace' or offset >= reached) then
+    written = written + 1
+    redis.call('DEL', profile)
+    local is_member = {}
+    if fields then
+      redis.call('HSET', profile, 'version', version, unpack(fields))
+      redis.call('SADD', profiles, id)
+      for i = 1, #members, 2 do
+        is_member[members[i]] = true
+        redis.call('ZADD', member_prefix .. members[i], members[i + 1], id)
+        redis.call('SADD', segments, members[i])
+      end
+    else
+      redis.call('SREM', profiles, id)
+    end
+    for _, tag in ipairs(cjson.decode(stored[2] or '[]')) do
+      if not is_member[tag.segment_id] then
+        redis.call('ZREM', member_prefix .. tag.segment_id, id)
+        if redis.call('EXISTS', member_prefix .. tag.segment_id) == 0 then
+          redis.call('SREM', segments, tag.segment_id)
+        end
+      end
+    end
   end
-else
-  redis.call('SREM', profiles, id)
 end
-
-for _, tag in ipairs(cjson.decode(stored[2] or '[]')) do
-  if not is_member[tag.segment_id] then
-    redis.call('ZREM', prefix .. tag.segment_id, id)
-    if redis.call('EXISTS', prefix .. tag.segment_id) == 0 then redis.call('SREM', segments, tag.segment_id) end
-  end
-end
-return 1
+return written
