@@ -70,7 +70,7 @@ class EmbeddedLog:
         catalogue = Catalogue(self._path)
         try:
             writing = await self._on(self._writer, self._connect)
-            await self._on(self._writer, prepare, writing, self._path, self._time)
+            await self._on(self._writer, prepare, writing, self._path, self._time, self._busy_timeout_s)
             await self._on(self._writer, ask_often, writing)
             reading = await self._on(self._reader, self._connect)
         except BaseException:

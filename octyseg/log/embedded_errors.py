@@ -13,6 +13,8 @@ from octyseg.errors import LogDamaged, LogUnavailable, OctysegError, UsageError
 _CORRUPT = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FORMAT, sqlite3.SQLITE_CONSTRAINT}
 _TRUNCATED = {sqlite3.SQLITE_IOERR_SHORT_READ}
 _REFUSED = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+# SQLite says these under its code for everything else.
+_MALFORMED = ("unsupported file format", "malformed database schema")
 _RESTORE = "end octyseg, keep a copy of the file and restore it from a backup"
 
 
@@ -26,6 +28,9 @@ def translated(path: str, place: str = "") -> Iterator[None]:
         if ours is None:
             raise
         raise ours from error
+    except UnicodeDecodeError as error:
+        # The text of SQLite's own error quotes bytes that are no text: a damaged schema.
+        raise damaged(path, place, "its tables cannot be read") from error
 
 
 def damaged(path: str, place: str, what: str, remedy: str = _RESTORE) -> LogDamaged:
@@ -38,7 +43,7 @@ def _translate(path: str, place: str, error: sqlite3.Error) -> OctysegError | No
     if extended is None:
         return None
     code = extended & 0xFF
-    if code in _CORRUPT or extended in _TRUNCATED:
+    if code in _CORRUPT or extended in _TRUNCATED or str(error).startswith(_MALFORMED):
         return damaged(path, place, str(error))
     if code == sqlite3.SQLITE_NOTADB:
         return UsageError(

@@ -7,8 +7,9 @@ does not fit is refused before a byte of it is changed. Called by the embedded l
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic
-from typing import Literal, get_args
+from functools import partial
+from time import monotonic, sleep
+from typing import Any, Literal, get_args
 
 from octyseg.errors import SettingsError, UsageError
 from octyseg.log.embedded_errors import damaged, translated
@@ -21,35 +22,38 @@ FORMAT = 1
 
 # The slot of a partition and an offset make the id of a batch, so a partition is a range of row ids.
 # Slot 0 is the log itself: its last_ms is the log's clock. Every row carries a checksum of all of its columns.
-_SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE topics (
+_SCHEMA = (
+    "CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    """CREATE TABLE topics (
     topic_id INTEGER PRIMARY KEY, name TEXT NOT NULL, partitions INTEGER NOT NULL, compacted INTEGER NOT NULL,
     retention_ms INTEGER NOT NULL, first_slot INTEGER NOT NULL, crc INTEGER NOT NULL
-);
-CREATE TABLE marks (
+)""",
+    """CREATE TABLE marks (
     slot INTEGER PRIMARY KEY, start_offset INTEGER NOT NULL, next_offset INTEGER NOT NULL, last_ms INTEGER NOT NULL,
     compacted_to INTEGER NOT NULL, kept INTEGER NOT NULL, crc INTEGER NOT NULL
-);
-CREATE TABLE batches (
+)""",
+    """CREATE TABLE batches (
     id INTEGER PRIMARY KEY, next_offset INTEGER NOT NULL, last_ms INTEGER NOT NULL, crc INTEGER NOT NULL,
     payload BLOB NOT NULL
-);
-CREATE TABLE commits (
+)""",
+    """CREATE TABLE commits (
     consumer_group TEXT NOT NULL, slot INTEGER NOT NULL, next_offset INTEGER NOT NULL, crc INTEGER NOT NULL,
     PRIMARY KEY (consumer_group, slot)
-) WITHOUT ROWID
-"""
+) WITHOUT ROWID""",
+)
 
 # 8 KiB pages took 500-record appends fastest with synchronous=FULL and cost single records little.
 _PAGE_BYTES = 8192
 _CHECKPOINT_PAGES = 2048
 _WAL_BYTES = 64 << 20
+_RETRY_S = 0.001
 
 
 def connect(path: str, busy_timeout_s: float) -> sqlite3.Connection:
     """A connection for one thread. Commits are on the disk, also through a power loss, when they return."""
     connection = sqlite3.connect(path, timeout=busy_timeout_s, isolation_level=None, check_same_thread=False)
+    # Text that was damaged must reach the checksum that finds it out.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
@@ -72,9 +76,7 @@ def snapshot(connection: sqlite3.Connection) -> Iterator[None]:
 @contextmanager
 def change(connection: sqlite3.Connection, patience_s: float) -> Iterator[None]:
     """All or nothing, alone in the file: waits for the one write lock up to `patience_s`."""
-    deadline_s = monotonic() + patience_s
-    while not _has_begun(connection, deadline_s):
-        pass
+    _insist(connection, "BEGIN IMMEDIATE", patience_s)
     with _finished(connection):
         yield
 
@@ -85,17 +87,19 @@ def ask_often(connection: sqlite3.Connection) -> None:
     Left alone, SQLite asks less and less often, up to every 100 ms, and a process that appends without
     a pause makes the others wait for 0.7 s at times.
     """
-    connection.execute("PRAGMA busy_timeout = 5")
+    connection.execute("PRAGMA busy_timeout = 4")
 
 
-def _has_begun(connection: sqlite3.Connection, deadline_s: float) -> bool:
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY and monotonic() < deadline_s:
-            return False
-        raise
-    return True
+def _insist(connection: sqlite3.Connection, statement: str, patience_s: float) -> Any:
+    """Execute the statement once the file is not locked; returns its first row."""
+    deadline_s = monotonic() + patience_s
+    while True:
+        try:
+            return connection.execute(statement).fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline_s:
+                raise
+        sleep(_RETRY_S)
 
 
 @contextmanager
@@ -109,22 +113,28 @@ def _finished(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def prepare(connection: sqlite3.Connection, path: str, time: TimeMode) -> None:
+def prepare(connection: sqlite3.Connection, path: str, time: TimeMode, patience_s: float) -> None:
     """Make the tables in a new file; check that an old one is ours, of a known format and keeps time as asked."""
     with translated(path):
-        found = _identity(connection, path)
+        with snapshot(connection):
+            found = _identity(connection, path)
         if found is None:
             connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
-        (journal,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        # Where several processes make the file at once, SQLite does not wait here as it does elsewhere.
+        (journal,) = _insist(connection, "PRAGMA journal_mode = WAL", patience_s)
         if journal != "wal":
             msg = f"log file {path} cannot be shared between processes where it lies: put it on a local disk"
             raise UsageError(msg)
         if found is None:
-            with change(connection, 0.0):
+            with change(connection, patience_s):
                 # Another process may have made the tables while this one waited for the lock.
                 if _identity(connection, path) is None:
                     _create(connection, time)
-        (kept,) = connection.execute("SELECT value FROM meta WHERE name = 'time'").fetchone()
+        tables = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid").fetchall()
+        if tables != [(statement,) for statement in _SCHEMA]:
+            raise damaged(path, "its tables", "they are not those it was made with")
+        settings = dict(connection.execute("SELECT name, value FROM meta"))
+    kept = settings.get("time")
     if kept not in get_args(TimeMode):
         raise damaged(path, "its settings", f"time is {kept!r}")
     if kept != time:
@@ -149,7 +159,7 @@ def _identity(connection: sqlite3.Connection, path: str) -> int | None:
 
 
 def _create(connection: sqlite3.Connection, time: TimeMode) -> None:
-    for statement in _SCHEMA.split(";"):
+    for statement in _SCHEMA:
         connection.execute(statement)
     connection.execute("INSERT INTO meta VALUES ('time', ?)", (time,))
     write_mark(connection, Mark(0))
