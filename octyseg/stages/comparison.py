@@ -32,8 +32,8 @@ async def compare(projection: Projection, partition: int, digest: Digest) -> Com
     async for batch in projection.reader.stored(partition):
         suspects.update(found.profile_id for found in batch if found.profile_id not in folded.states)
     if suspects:
-        suspects -= await _touched(projection, partition, min(reached, folded.offset))
-    return Comparison(partition, len(folded.states), max(0, folded.offset - reached), sorted(suspects))
+        suspects -= await _touched(projection, partition, min(reached, folded.end))
+    return Comparison(partition, len(folded.states), max(0, folded.end - reached), sorted(suspects))
 
 
 async def _unlike(projection: Projection, folded: Fold, digest: Digest) -> set[str]:

@@ -41,7 +41,7 @@ async def settle(projection: Projection, partition: int) -> Marker:
         return await rebuild(projection, partition, Repair.REBUILD, "nothing there")
     first = (await projection.log.starts(projection.outcomes, [partition]))[partition]
     end = (await projection.log.ends(projection.outcomes, [partition]))[partition]
-    if marker.offset > end or not await _is_of_this_log(projection, partition, marker, first):
+    if marker.offset > end or not await _is_of_this_log(projection, partition, marker):
         return await rebuild(projection, partition, Repair.REPLACE, "of another log")
     if marker.offset < first:
         return await rebuild(projection, partition, Repair.REBUILD, "too far behind")
@@ -68,7 +68,7 @@ async def rebuild(projection: Projection, partition: int, repair: Repair, cause:
         gone = [item for item in before.items() if item[0] not in folded.states]
         for start in range(0, len(gone), BATCH):
             await projection.writer.remove(partition, gone[start : start + BATCH])
-        reached = Marker(folded.offset, folded.arrived_at_ms)
+        reached = Marker(folded.end, await _arrival_before(projection, partition, folded.end))
         await projection.writer.apply(partition, [], repair, reached)
         # A profile that a stage forgot while its older state was being put comes out again here.
         return await _catch_up(projection, partition, reached, folded.epoch)
@@ -108,14 +108,18 @@ async def _entries(projection: Projection, partition: int, fence: Fence, start: 
             await projection.writer.mark_swept(partition, entry.segment_ids)
 
 
-async def _is_of_this_log(projection: Projection, partition: int, marker: Marker, first: int) -> bool:
-    if marker.offset <= first or not marker.arrived_at_ms:
-        return True
-    last = marker.offset - 1
-    async for record in read_through(projection.log, projection.outcomes, partition, last, marker.offset):
-        if record.offset == last:
-            return record.timestamp == marker.arrived_at_ms
-    return True
+async def _is_of_this_log(projection: Projection, partition: int, marker: Marker) -> bool:
+    arrival_ms = await _arrival_before(projection, partition, marker.offset)
+    return arrival_ms == marker.arrived_at_ms or not arrival_ms or not marker.arrived_at_ms
+
+
+async def _arrival_before(projection: Projection, partition: int, offset: int) -> int:
+    """When the record before this offset arrived; 0 when it is not there (any more)."""
+    first = (await projection.log.starts(projection.outcomes, [partition]))[partition]
+    if offset > first:
+        async for record in read_through(projection.log, projection.outcomes, partition, offset - 1, offset):
+            return record.timestamp
+    return 0
 
 
 def update_of(entry: Entry) -> Update:
