@@ -9,17 +9,27 @@ from typing import Any, NamedTuple
 from octyseg.model.segment import Segment, Step
 
 
+class Parts(NamedTuple):
+    """The parts an event plays in one segment: opening it, advancing to steps, cancelling it."""
+
+    opens: bool
+    advances: tuple[int, ...]
+    cancels: bool
+
+
 class Interest(NamedTuple):
     """What one segment wants of one event type.
 
     `opens` are the properties of step 1 when it names the type; `advances` the later actions as
     (index, properties); `cancels` the properties of the inaction. None: the type plays no such part.
+    `always` are the parts when no step asks for properties, so that nothing need be compared.
     """
 
     segment: Segment
     opens: Mapping[str, Any] | None
     advances: tuple[tuple[int, Mapping[str, Any]], ...]
     cancels: Mapping[str, Any] | None
+    always: Parts | None
 
 
 class Catalog:
@@ -57,12 +67,12 @@ def _interest(segment: Segment, event_type: str) -> Interest:
         for index, step in enumerate(later, 1)
         if step.event_type == event_type and not step.inaction
     )
-    return Interest(
-        segment,
-        first.properties if first.event_type == event_type else None,
-        advances,
-        _inaction_properties(later, event_type),
-    )
+    opens = first.properties if first.event_type == event_type else None
+    cancels = _inaction_properties(later, event_type)
+    always = None
+    if not opens and not cancels and not any(properties for _, properties in advances):
+        always = Parts(opens is not None, tuple(index for index, _ in advances), cancels is not None)
+    return Interest(segment, opens, advances, cancels, always)
 
 
 def _inaction_properties(later: list[Step], event_type: str) -> Mapping[str, Any] | None:

@@ -14,9 +14,8 @@ import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import NamedTuple, Protocol
-
-from msgspec import UNSET
 
 from octyseg.engine import attributes, deadlines, sequence
 from octyseg.engine.catalog import Catalog, Interest
@@ -25,7 +24,18 @@ from octyseg.engine.sequence import Happening
 from octyseg.engine.state import ProfileState, decode_state, encode_state
 from octyseg.engine.subject import Subject
 from octyseg.model.outcome import Outcome
-from octyseg.model.record import Erase, Event, Merge, Profile, Refusal, decode, epoch_ms
+from octyseg.model.record import (
+    EPOCH,
+    MILLISECOND,
+    Erase,
+    Event,
+    InputRecord,
+    Merge,
+    Profile,
+    Refusal,
+    decode,
+    epoch_ms,
+)
 
 
 class Record(Protocol):
@@ -112,29 +122,29 @@ class Partition:
 
     def feed(self, topic: str, records: Iterable[Record]) -> Decided:
         """Apply records of one topic in offset order; what they change is decided when the feed ends."""
-        interests, future_ms = self.catalog.interests, self.rules.future_ms
+        interests = self.catalog.interests
         refused: list[Refused] = []
-        arrival_ms = -1
+        arrival_ms, latest = -1, EPOCH
         unmatched = 0
         for record in records:
             if record.timestamp != arrival_ms:
                 arrival_ms = record.timestamp
                 self._pass(arrival_ms - 1)
+                latest = EPOCH + MILLISECOND * (arrival_ms + self.rules.future_ms)
             event = decode(record.key, record.value)
-            if isinstance(event, Refusal):
-                refused.append(Refused(record, event))
-                continue
-            at_ms = epoch_ms(event.created_at, arrival_ms)
-            if isinstance(at_ms, Refusal) or at_ms > arrival_ms + future_ms:
-                refused.append(Refused(record, _time_refusal(at_ms, arrival_ms)))
-            elif not isinstance(event, Event):
-                refusal = self._apply_other(event, record, at_ms)
-                if refusal is not None:
-                    refused.append(Refused(record, refusal))
-            elif (wanted := interests.get(event.event_type)) is None:  # type: ignore[arg-type]
-                unmatched += 1
-            else:
-                self._apply_event(event, wanted, record, at_ms, topic)
+            if isinstance(event, Event):
+                created_at = event.created_at
+                # Most events name an instant and a type no definition cares for: two comparisons and a look-up.
+                if isinstance(created_at, datetime) and EPOCH < created_at <= latest:
+                    wanted = interests.get(event.event_type)
+                    if wanted is None:
+                        unmatched += 1
+                    else:
+                        self._apply_event(event, wanted, record, (created_at - EPOCH) // MILLISECOND, topic)
+                    continue
+            refusal = self._apply_rest(event, record, topic)
+            if refusal is not None:
+                refused.append(Refused(record, refusal))
         self._counts["unmatched"] += unmatched
         return self._decided(refused)
 
@@ -190,13 +200,13 @@ class Partition:
             counts["history_only"] += 1
             return
         properties = event.event_properties
-        assert properties is not UNSET
-        parts = [
-            (interest.segment, found)
+        assert properties is not None
+        played = [
+            (interest.segment, parts)
             for interest in wanted
-            if (found := sequence.parts_of(interest, properties)) is not None
+            if (parts := sequence.parts_of(interest, properties)) is not None
         ]
-        if not parts:
+        if not played:
             counts["unmatched"] += 1
             return
         subject = self._held.get(event.profile_id) or self._hold(event.profile_id)
@@ -204,18 +214,33 @@ class Partition:
         if record.offset <= state.events_offset:
             counts["applied_before"] += 1
             return
-        event_id = f"{topic}-{self.number}-{record.offset}" if event.event_id is UNSET else event.event_id
-        if event.event_id is not UNSET and _is_repeat(state, event_id, at_ms):
+        event_id = f"{topic}-{self.number}-{record.offset}" if event.event_id is None else event.event_id
+        if event.event_id is not None and _is_repeat(state, event_id, at_ms):
             counts["repeated"] += 1
             return
         counts["matched"] += 1
         state.events_offset = record.offset
         subject.now_ms = record.timestamp
         subject.touched, subject.erased = True, False
-        happening = Happening(event_id, at_ms, properties)
-        for segment, found in parts:
-            sequence.apply(subject, segment, found, happening, rules)
+        sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
         self._schedule(event.profile_id, deadlines.next_due(state, rules))
+
+    def _apply_rest(self, record: InputRecord | Refusal, source: Record, topic: str) -> Refusal | None:
+        """All but the plain case: refusals, times that need a look, records that are no events."""
+        if isinstance(record, Refusal):
+            return record
+        arrival_ms = source.timestamp
+        at_ms = epoch_ms(record.created_at, arrival_ms)
+        if isinstance(at_ms, Refusal) or at_ms > arrival_ms + self.rules.future_ms:
+            return _time_refusal(at_ms, arrival_ms)
+        if not isinstance(record, Event):
+            return self._apply_other(record, source, at_ms)
+        wanted = self.catalog.interests.get(record.event_type)
+        if wanted is None:
+            self._counts["unmatched"] += 1
+        else:
+            self._apply_event(record, wanted, source, at_ms, topic)
+        return None
 
     def _apply_other(self, record: Profile | Merge | Erase, source: Record, at_ms: int) -> Refusal | None:
         """A record that is no event."""

@@ -13,10 +13,10 @@ cancelled by a late event, and a contradiction of it is kept until it fires, so 
 come out in order. What time does is octyseg.engine.deadlines.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from octyseg.engine.catalog import Interest
+from octyseg.engine.catalog import Interest, Parts
 from octyseg.engine.matching import correlation_of, matches
 from octyseg.engine.rules import PARALLEL_INSTANCES, SIGHTINGS, Rules
 from octyseg.engine.state import Instance, Sighting
@@ -32,16 +32,10 @@ class Happening(NamedTuple):
     properties: Mapping[str, Any]
 
 
-class Parts(NamedTuple):
-    """The parts an event plays in one segment: opening it, advancing to steps, cancelling it."""
-
-    opens: bool
-    advances: tuple[int, ...]
-    cancels: bool
-
-
 def parts_of(interest: Interest, properties: Mapping[str, Any]) -> Parts | None:
     """Which parts the event plays; None when its properties match no step."""
+    if interest.always is not None:
+        return interest.always
     as_text = interest.segment.compat_octy
     opens = interest.opens is not None and matches(interest.opens, properties, as_text)
     advances = tuple(index for index, wanted in interest.advances if matches(wanted, properties, as_text))
@@ -49,66 +43,66 @@ def parts_of(interest: Interest, properties: Mapping[str, Any]) -> Parts | None:
     return Parts(opens, advances, cancels) if opens or advances or cancels else None
 
 
-def apply(subject: Subject, segment: Segment, parts: Parts, event: Happening, rules: Rules) -> None:
-    """Let one matching event act on the profile's tag and instances of one segment."""
-    _expire_before(subject, segment, event)
-    correlation = correlation_of(segment.correlate_by, event.properties) if segment.correlate_by else None
-    if len(segment.steps) == 1:
-        match = Match(
-            event.event_id, event.at_ms, event.at_ms, event.at_ms, event.at_ms, (event.event_id,), correlation
-        )
-        subject.match(segment, match)
-        return
-    consumed = False
-    if parts.cancels:
-        _cancel(subject, segment, event, correlation, rules)
-    if parts.advances:
-        consumed = _advance(subject, segment, parts.advances, event, correlation)
-    if parts.opens and not (consumed and segment.on_repeat != "parallel"):
-        _open(subject, segment, event, correlation)
+def apply_all(subject: Subject, played: Iterable[tuple[Segment, Parts]], event: Happening, rules: Rules) -> None:
+    """Let one matching event act on the profile: on every segment it plays a part in."""
+    sightings = subject.state.sightings
+    if sightings:
+        kept = [sighting for sighting in sightings if sighting.at_ms + rules.grace_ms >= subject.now_ms]
+        subject.state.sightings = kept
+    sighted: dict[str, str | None] = {}
+    for segment, parts in played:
+        correlation = correlation_of(segment.correlate_by, event.properties) if segment.correlate_by else None
+        _apply(subject, segment, parts, event, correlation, rules)
+        if parts.cancels:
+            sighted[segment.segment_id] = correlation
+    if sighted and event.at_ms + rules.grace_ms >= subject.now_ms:
+        subject.state.sightings = [*subject.state.sightings, Sighting(event.event_id, event.at_ms, sighted)]
+        del subject.state.sightings[:-SIGHTINGS]
 
 
-def _expire_before(subject: Subject, segment: Segment, event: Happening) -> None:
-    """A tag whose time ran out before this event is gone before the event acts."""
+def _apply(  # noqa: PLR0917 - private, one caller
+    subject: Subject, segment: Segment, parts: Parts, event: Happening, correlation: str | None, rules: Rules
+) -> None:
     tag = subject.tag(segment.segment_id)
     if tag is not None and tag.expires_at_ms and event.at_ms > tag.expires_at_ms:
         subject.remove(tag, "expired", tag.expires_at_ms, (tag.anchor,), segment.webhook)
+    if len(segment.steps) == 1:
+        at_ms = event.at_ms
+        subject.match(segment, Match(event.event_id, at_ms, at_ms, at_ms, at_ms, (event.event_id,), correlation))
+        return
+    segment_id = segment.segment_id
+    mine = [one for one in subject.state.instances if one.segment_id == segment_id and one.correlation == correlation]
+    if parts.cancels:
+        _cancel(subject, segment, mine, event, correlation, rules)
+    moved = parts.advances and mine and _advance(subject, segment, mine, parts.advances, event)
+    if parts.opens and (not moved or segment.on_repeat == "parallel"):
+        _open(subject, segment, mine, event, correlation)
 
 
-def _instances(subject: Subject, segment: Segment, correlation: str | None) -> list[Instance]:
-    return [
-        instance
-        for instance in subject.state.instances
-        if instance.segment_id == segment.segment_id and instance.correlation == correlation
-    ]
-
-
-def _cancel(subject: Subject, segment: Segment, event: Happening, correlation: str | None, rules: Rules) -> None:
-    """The event of the inaction step came."""
+def _cancel(  # noqa: PLR0917 - private, one caller
+    subject: Subject,
+    segment: Segment,
+    mine: list[Instance],
+    event: Happening,
+    correlation: str | None,
+    rules: Rules,
+) -> None:
+    """The event of the inaction step came; cancelled instances leave `mine` too."""
     last = len(segment.steps) - 1
     kept_for_later = False
-    for instance in _instances(subject, segment, correlation):
+    for instance in mine[:]:
         if instance.step != last or event.at_ms < instance.acted_ms:
             continue
         if event.at_ms <= instance.deadline_ms:
-            subject.state.instances.remove(instance)
+            _drop(subject, mine, instance)
             if instance.contradiction is not None:
                 _contradict(subject, segment, *instance.contradiction)
         else:
             kept_for_later = True
             if instance.contradiction is None or event.at_ms < instance.contradiction[1]:
                 instance.contradiction = (event.event_id, event.at_ms)
-    if not kept_for_later:
-        _correct_or_contradict(subject, segment, event, correlation, rules)
-    sightings = subject.state.sightings
-    sightings.append(Sighting(segment.segment_id, event.event_id, event.at_ms, correlation))
-    horizon_ms = subject.now_ms - rules.grace_ms
-    sightings[:] = [sighting for sighting in sightings if sighting.at_ms >= horizon_ms][-SIGHTINGS:]
-
-
-def _correct_or_contradict(
-    subject: Subject, segment: Segment, event: Happening, correlation: str | None, rules: Rules
-) -> None:
+    if kept_for_later:
+        return
     tag = subject.tag(segment.segment_id)
     if tag is None or event.at_ms < tag.acted_ms:
         return
@@ -125,70 +119,69 @@ def _contradict(subject: Subject, segment: Segment, event_id: str, at_ms: int) -
 
 
 def _advance(
-    subject: Subject, segment: Segment, steps: tuple[int, ...], event: Happening, correlation: str | None
+    subject: Subject, segment: Segment, mine: list[Instance], steps: tuple[int, ...], event: Happening
 ) -> bool:
     """Move every instance on that awaits this action; true when one did."""
     moved = False
-    for instance in _instances(subject, segment, correlation):
-        if instance.step not in steps or not instance.acted_ms <= event.at_ms <= instance.deadline_ms:
+    at_ms = event.at_ms
+    for instance in mine[:]:
+        if instance.step not in steps or not instance.acted_ms <= at_ms <= instance.deadline_ms:
             continue
         moved = True
         instance.cause.append(event.event_id)
         if instance.step + 1 == len(segment.steps):
-            subject.state.instances.remove(instance)
+            _drop(subject, mine, instance)
             match = Match(
-                instance.anchor,
-                instance.anchor_ms,
-                event.at_ms,
-                event.at_ms,
-                event.at_ms,
-                instance.cause,
-                correlation,
+                instance.anchor, instance.anchor_ms, at_ms, at_ms, at_ms, instance.cause, instance.correlation
             )
             subject.match(segment, match)
-        else:
-            _await_next(subject, segment, instance, event.at_ms)
+        elif not _await_next(subject, segment, instance, at_ms):
+            _drop(subject, mine, instance)
     return moved
 
 
-def _open(subject: Subject, segment: Segment, event: Happening, correlation: str | None) -> None:
+def _open(subject: Subject, segment: Segment, mine: list[Instance], event: Happening, correlation: str | None) -> None:
     """An action that matches step 1, and advanced nothing."""
     if segment.compat_octy:
         tag = subject.tag(segment.segment_id)
         if tag is not None and event.at_ms > tag.deadline_ms:
             subject.remove(tag, "contradicted", event.at_ms, (event.event_id,), segment.webhook)
-    running = [
-        instance for instance in _instances(subject, segment, correlation) if event.at_ms <= instance.deadline_ms
-    ]
+    running = [instance for instance in mine if event.at_ms <= instance.deadline_ms]
     if running and segment.on_repeat == "ignore":
         return
     if running and segment.on_repeat == "restart":
         if event.at_ms < running[-1].acted_ms:
             return
         for instance in running:
-            subject.state.instances.remove(instance)
+            _drop(subject, mine, instance)
     instance = Instance(
         segment.segment_id, segment.version, event.event_id, event.at_ms, 0, 0, 0, [event.event_id], correlation
     )
+    if not _await_next(subject, segment, instance, event.at_ms):
+        return
     subject.state.instances.append(instance)
-    _await_next(subject, segment, instance, event.at_ms)
-    held = _instances(subject, segment, correlation)
-    if len(held) > PARALLEL_INSTANCES:
-        subject.state.instances.remove(held[0])
+    if len(mine) >= PARALLEL_INSTANCES:
+        subject.state.instances.remove(mine[0])
 
 
-def _await_next(subject: Subject, segment: Segment, instance: Instance, acted_ms: int) -> None:
-    """The step before was done at `acted_ms`: wait for the next one, unless it was seen already."""
+def _drop(subject: Subject, mine: list[Instance], instance: Instance) -> None:
+    mine.remove(instance)
+    subject.state.instances.remove(instance)
+
+
+def _await_next(subject: Subject, segment: Segment, instance: Instance, acted_ms: int) -> bool:
+    """The awaited step was done at `acted_ms`: wait for the next; false when its inaction was seen to fail."""
     instance.deadline_ms = acted_ms + segment.steps[instance.step].within_ms
     instance.acted_ms = acted_ms
     instance.step += 1
-    if not segment.steps[instance.step].inaction:
-        return
+    if not subject.state.sightings or not segment.steps[instance.step].inaction:
+        return True
+    missing = object()
     for sighting in subject.state.sightings:
-        if sighting.segment_id != segment.segment_id or sighting.correlation != instance.correlation:
+        if sighting.segments.get(segment.segment_id, missing) != instance.correlation:
             continue
         if acted_ms < sighting.at_ms <= instance.deadline_ms:
-            subject.state.instances.remove(instance)
-            return
+            return False
         if sighting.at_ms > instance.deadline_ms and instance.contradiction is None:
             instance.contradiction = (sighting.event_id, sighting.at_ms)
+    return True

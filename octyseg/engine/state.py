@@ -54,12 +54,14 @@ class Tag(Struct, array_like=True, gc=False):
 
 
 class Sighting(Struct, array_like=True, gc=False):
-    """An event that matched a segment's inaction, kept for the grace: its action may still arrive."""
+    """An event that matched the inaction of segments, kept for the grace: its action may still arrive.
 
-    segment_id: str
+    `segments` maps a segment's id to the event's correlation there.
+    """
+
     event_id: str
     at_ms: int
-    correlation: str | None = None
+    segments: dict[str, str | None]
 
 
 class ProfileState(Struct, array_like=True):

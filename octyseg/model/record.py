@@ -17,14 +17,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 MAX_RECORD_BYTES = 32 * 1024
 MAX_DEPTH = 16
 MAX_KEYS = 256
+# Fewer brackets than this cannot nest too deep in a record whose objects are two deep.
+MAX_LISTS = MAX_DEPTH - 3
 MAX_PROFILE_ID_BYTES = 256
 MAX_EVENT_TYPE_CHARACTERS = 60
 # Epoch milliseconds from 1973 to 5138; seconds lie below, micro- and nanoseconds above.
 MIN_EPOCH_MS = 10**11
 MAX_EPOCH_MS = 10**14
 NOT_IDS = frozenset({"", "null", "undefined"})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MS = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
 
 Reason = Literal[
     "empty",
@@ -46,7 +48,9 @@ Reason = Literal[
     "unsupported",
 ]
 
-Instant = Annotated[datetime, Meta(tz=True)] | int | None | UnsetType
+Instant = Annotated[datetime, Meta(tz=True)] | int | None
+# profile_id, event_type, event_properties, created_at, event_id, type
+_EVENT_KEYS = 6
 
 
 class Refusal(Struct, frozen=True):
@@ -60,11 +64,11 @@ class Event(Struct, gc=False):
     """An event as decoded; also the envelope in which the `type` of any record is seen first."""
 
     profile_id: str
-    event_type: str | UnsetType = UNSET
-    event_properties: dict[str, Any] | UnsetType = UNSET
-    created_at: Instant = UNSET
-    event_id: str | UnsetType = UNSET
-    type: str | UnsetType = UNSET
+    event_type: str = ""
+    event_properties: dict[str, Any] | None = None
+    created_at: Instant = None
+    event_id: str | None = None
+    type: str | None = None
 
 
 class Profile(Struct):
@@ -77,7 +81,7 @@ class Profile(Struct):
     platform_info: dict[str, Any] | UnsetType = UNSET
     has_charged: bool | UnsetType = UNSET
     status: str | UnsetType = UNSET
-    created_at: Instant = UNSET
+    created_at: Instant = None
 
 
 class Merge(Struct):
@@ -86,7 +90,7 @@ class Merge(Struct):
     profile_id: str
     type: str
     into: str
-    created_at: Instant = UNSET
+    created_at: Instant = None
 
 
 class Erase(Struct):
@@ -94,7 +98,7 @@ class Erase(Struct):
 
     profile_id: str
     type: str
-    created_at: Instant = UNSET
+    created_at: Instant = None
 
 
 InputRecord = Event | Profile | Merge | Erase
@@ -127,24 +131,21 @@ def decode(key: bytes | None, value: bytes | None) -> InputRecord | Refusal:
         if refusal is not None:
             return refusal
     properties = event.event_properties
-    keys = (
-        1
-        + (event.event_type is not UNSET)
-        + (event.created_at is not UNSET)
-        + (event.event_id is not UNSET)
-        + (event.type is not UNSET)
-    )
-    if properties is not UNSET:
-        keys += 1 + len(properties)
-    if keys != value.count(b'":') or keys > MAX_KEYS or value.count(b"[") >= MAX_DEPTH - 2:
+    # Every key of a flat record shows as `":` once; those it left out make up for what is missing.
+    keys = value.count(b'":') + (event.created_at is None) + (event.event_id is None) + (event.type is None)
+    if (
+        properties is None
+        or keys != len(properties) + _EVENT_KEYS
+        or keys > MAX_KEYS
+        or (value.find(b"[") >= 0 and value.count(b"[") > MAX_LISTS)
+    ):
         try:
             _check_structure(value)
         except _Refused as refused:
             return refused.refusal
-    if event.type is not UNSET and event.type != "event":
+    if event.type is not None and event.type != "event":
         return _other_type(event, value)
-    event_type = event.event_type
-    if event_type is UNSET or not 1 <= len(event_type) <= MAX_EVENT_TYPE_CHARACTERS or properties is UNSET:
+    if properties is None or not 1 <= len(event.event_type) <= MAX_EVENT_TYPE_CHARACTERS:
         return _event_field_refusal(event)
     return event
 
@@ -152,8 +153,8 @@ def decode(key: bytes | None, value: bytes | None) -> InputRecord | Refusal:
 def epoch_ms(created_at: Instant, arrival_ms: int) -> int | Refusal:
     """Event time in epoch milliseconds; the arrival where the record names none."""
     if type(created_at) is datetime:
-        return (created_at - _EPOCH) // _MS if created_at > _EPOCH else _not_positive()
-    if created_at is UNSET or created_at is None:
+        return (created_at - EPOCH) // MILLISECOND if created_at > EPOCH else _not_positive()
+    if created_at is None:
         return arrival_ms
     assert isinstance(created_at, int)
     if created_at <= 0:
@@ -188,9 +189,9 @@ def _identity_refusal(key: bytes | None, profile_id: str) -> Refusal | None:
 
 
 def _event_field_refusal(event: Event) -> Refusal:
-    if event.event_type is UNSET:
+    if not event.event_type:
         return Refusal("bad_field", "event_type is missing: name the type of the event")
-    if event.event_properties is UNSET:
+    if event.event_properties is None:
         return Refusal("bad_field", "event_properties is missing: send an object, {} when there are none")
     return Refusal("bad_field", f"event_type has {len(event.event_type)} characters: 1 to {MAX_EVENT_TYPE_CHARACTERS}")
 
