@@ -11,7 +11,6 @@ State stays encoded until a profile is touched; a record no definition names nev
 """
 
 import hashlib
-import heapq
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -21,6 +20,7 @@ from octyseg.engine import attributes, deadlines, sequence
 from octyseg.engine.catalog import Catalog, Interest
 from octyseg.engine.rules import DEDUPE_IDS, DEDUPE_WINDOW_MS, Rules
 from octyseg.engine.sequence import Happening
+from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import ProfileState, decode_state, encode_state
 from octyseg.engine.subject import Subject
 from octyseg.model.outcome import Outcome
@@ -75,21 +75,16 @@ class Partition:
         self.number = number
         self.epoch = epoch
         self.clock_ms = 0
-        self.floor = 0
         self.committed_offset = 0
-        self._states: dict[str, bytes] = {}
-        self._alarms: list[tuple[int, str]] = []
-        self._alarm_of: dict[str, int] = {}
+        self.shelf = Shelf()
         self._unswept: list[str] = []
-        self._dirty: set[str] = set()
-        self._stubs: set[str] = set()
         self._held: dict[str, Subject] = {}
         self._counts: Counter[str] = Counter()
         self._sweep_told = False
 
     def __len__(self) -> int:
         """How many profiles the partition remembers."""
-        return len(self._states)
+        return len(self.shelf)
 
     # What the owner tells.
 
@@ -97,12 +92,11 @@ class Partition:
         """Put back the newest state of a profile; None: it was erased or forgotten at this sequence and offset."""
         if state is None:
             decoded = ProfileState(sequence=sequence, events_offset=events_offset)
-            self._stubs.add(profile_id)
+            self.shelf.put(profile_id, encode_state(decoded), stub=True)
         else:
             decoded = decode_state(state)
-            self._stubs.discard(profile_id)
-        self._states[profile_id] = encode_state(decoded) if state is None else state
-        self._schedule(profile_id, deadlines.next_due(decoded, self.rules))
+            self.shelf.put(profile_id, state)
+        self.shelf.schedule(profile_id, deadlines.next_due(decoded, self.rules))
         if deadlines.is_outdated(decoded, self.catalog):
             self._unswept.append(profile_id)
 
@@ -112,7 +106,7 @@ class Partition:
         self.catalog = catalog
         self._sweep_told = False
         if outdated:
-            self._unswept = list(self._states)
+            self._unswept = self.shelf.ids()
 
     def committed(self, offset: int) -> None:
         """Input below this offset will never be read again; what only a repeat would need may go."""
@@ -154,16 +148,13 @@ class Partition:
         while self._unswept and sweep > 0:
             sweep -= 1
             profile_id = self._unswept.pop()
-            if profile_id in self._states:
+            if profile_id in self.shelf:
                 self._hold(profile_id)
         return self._decided([])
 
     def next_due(self) -> int | None:
         """The instant the clock must pass before a tick does anything; None: nothing is due ever."""
-        alarms = self._alarms
-        while alarms and self._alarm_of.get(alarms[0][1]) != alarms[0][0]:
-            heapq.heappop(alarms)
-        return alarms[0][0] if alarms else None
+        return self.shelf.next_due()
 
     def take_swept(self) -> tuple[str, ...] | None:
         """Once per adoption, when the sweep is over: the deleted segments of which no tag is left here."""
@@ -172,23 +163,9 @@ class Partition:
         self._sweep_told = True
         return self.catalog.deleted_ids()
 
-    def take_dirty(self, most: int) -> list[tuple[str, bytes | None]]:
-        """States changed since they were last taken, None for profiles that were erased or forgotten."""
-        taken = [self._dirty.pop() for _ in range(min(most, len(self._dirty)))]
-        return [(one, None if one in self._stubs else self._states.get(one)) for one in taken]
-
-    def mark_dirty(self, profile_ids: Iterable[str]) -> None:
-        """These states were not written after all, or were overwritten: take them again."""
-        self._dirty.update(profile_ids)
-
-    @property
-    def dirty(self) -> int:
-        """How many states wait to be taken."""
-        return len(self._dirty)
-
     def state_of(self, profile_id: str) -> ProfileState | None:
         """The state of one profile, decoded; None when nothing is known of it."""
-        state = self._states.get(profile_id)
+        state = self.shelf.get(profile_id)
         return None if state is None else decode_state(state)
 
     # How it decides.
@@ -223,7 +200,7 @@ class Partition:
         subject.now_ms = record.timestamp
         subject.touched, subject.erased = True, False
         sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
-        self._schedule(event.profile_id, deadlines.next_due(state, rules))
+        self.shelf.schedule(event.profile_id, deadlines.next_due(state, rules))
 
     def _apply_rest(self, record: InputRecord | Refusal, source: Record, topic: str) -> Refusal | None:
         """All but the plain case: refusals, times that need a look, records that are no events."""
@@ -246,7 +223,7 @@ class Partition:
         """A record that is no event."""
         if type(record) is Merge:
             return Refusal("unsupported", "merge records are not applied yet: send the record again once they are")
-        if type(record) is Erase and record.profile_id not in self._states and record.profile_id not in self._held:
+        if type(record) is Erase and record.profile_id not in self.shelf and record.profile_id not in self._held:
             return None
         subject = self._held.get(record.profile_id) or self._hold(record.profile_id)
         state = subject.state
@@ -260,7 +237,7 @@ class Partition:
             attributes.apply(state, record, at_ms)
         else:
             attributes.erase(subject, self.catalog, at_ms)
-        self._schedule(record.profile_id, deadlines.next_due(subject.state, self.rules))
+        self.shelf.schedule(record.profile_id, deadlines.next_due(subject.state, self.rules))
         return None
 
     def _pass(self, clock_ms: int) -> None:
@@ -268,57 +245,43 @@ class Partition:
         if clock_ms <= self.clock_ms:
             return
         self.clock_ms = clock_ms
-        alarms, alarm_of = self._alarms, self._alarm_of
-        while alarms and alarms[0][0] < clock_ms:
-            due_ms, profile_id = heapq.heappop(alarms)
-            if alarm_of.get(profile_id) != due_ms:
-                continue
-            del alarm_of[profile_id]
+        while (profile_id := self.shelf.pop_due(clock_ms)) is not None:
             subject = self._held.get(profile_id) or self._hold(profile_id)
             subject.now_ms = clock_ms
             before = len(subject.state.instances)
             deadlines.settle(subject, self.catalog, clock_ms, self.rules)
             if len(subject.state.instances) != before:
-                self._dirty.add(profile_id)
+                self.shelf.mark_dirty((profile_id,))
             due_again_ms = deadlines.next_due(subject.state, self.rules)
-            self._schedule(profile_id, None if due_again_ms is None else max(due_again_ms, clock_ms + 1))
+            self.shelf.schedule(profile_id, None if due_again_ms is None else max(due_again_ms, clock_ms + 1))
 
     def _hold(self, profile_id: str) -> Subject:
         """Take a profile in hand; what the catalog outdates goes first."""
-        encoded = self._states.get(profile_id)
-        subject = Subject(profile_id, ProfileState(sequence=self.floor) if encoded is None else decode_state(encoded))
+        encoded = self.shelf.get(profile_id)
+        subject = Subject(
+            profile_id, ProfileState(sequence=self.shelf.floor) if encoded is None else decode_state(encoded)
+        )
         subject.now_ms = self.clock_ms
+        subject.erased = self.shelf.is_stub(profile_id)
         self._held[profile_id] = subject
         if self._unswept:
             deadlines.sweep(subject, self.catalog)
         return subject
 
-    def _schedule(self, profile_id: str, due_ms: int | None) -> None:
-        """Keep one alarm per profile, never later than what is due."""
-        if due_ms is None:
-            return
-        alarm_ms = self._alarm_of.get(profile_id)
-        if alarm_ms is None or due_ms < alarm_ms:
-            self._alarm_of[profile_id] = due_ms
-            heapq.heappush(self._alarms, (due_ms, profile_id))
-
     def _decided(self, refused: list[Refused]) -> Decided:
         """Encode what was held, put it back, and say what came of it."""
         outcomes: list[tuple[str, Outcome]] = []
+        changed: list[str] = []
         for profile_id, subject in self._held.items():
             state = subject.state
             if self._may_forget(state) and not subject.touched:
-                self._forget(profile_id, state)
+                self.shelf.forget(profile_id, state.sequence)
                 continue
             encoded = encode_state(state)
-            self._states[profile_id] = encoded
+            self.shelf.put(profile_id, encoded, stub=subject.erased)
             if not subject.touched:
                 continue
-            self._dirty.add(profile_id)
-            if subject.erased:
-                self._stubs.add(profile_id)
-            else:
-                self._stubs.discard(profile_id)
+            changed.append(profile_id)
             outcome = Outcome(
                 self.epoch,
                 state.events_offset,
@@ -328,17 +291,10 @@ class Partition:
                 None if subject.erased else encoded,
             )
             outcomes.append((profile_id, outcome))
+        self.shelf.mark_dirty(changed)
         self._held.clear()
         counts, self._counts = self._counts, Counter()
         return Decided(outcomes, refused, counts)
-
-    def _forget(self, profile_id: str, state: ProfileState) -> None:
-        """Drop the profile; the floor keeps its sequence from going back should it return."""
-        self.floor = max(self.floor, state.sequence)
-        if self._states.pop(profile_id, None) is not None:
-            self._dirty.add(profile_id)
-        self._alarm_of.pop(profile_id, None)
-        self._stubs.discard(profile_id)
 
     def _may_forget(self, state: ProfileState) -> bool:
         """Nothing is left to remember, the day of repeats is over, and no repeat of its input can come."""

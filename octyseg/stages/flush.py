@@ -38,8 +38,8 @@ class Flush:
 
     def take(self, engine: Partition, outcomes_offset: int, events_offset: int) -> Taken:
         """What is dirty now; the offsets are those the states cover, so nothing may be in flight."""
-        marker = Marker(engine.epoch, outcomes_offset, events_offset, 0, engine.floor)
-        return Taken(engine.take_dirty(engine.dirty), marker)
+        marker = Marker(engine.epoch, outcomes_offset, events_offset, 0, engine.shelf.floor)
+        return Taken(engine.shelf.take_dirty(engine.shelf.dirty), marker)
 
     async def write(self, engine: Partition, taken: Taken) -> None:
         """Write what was taken; the partition may go on meanwhile."""
@@ -68,5 +68,5 @@ class Flush:
         if appended.first_offset > self._next_offset:
             foreign = read_through(self._log, self._topic, self._partition, self._next_offset, appended.first_offset)
             keys = [record.key async for record in foreign]
-            engine.mark_dirty(key.decode() for key in keys if key is not None and not key.startswith(b"\x00"))
+            engine.shelf.mark_dirty(key.decode() for key in keys if key is not None and not key.startswith(b"\x00"))
         self._next_offset = appended.next_offset

@@ -114,7 +114,7 @@ class LiveStage:
         for claim in restored.claims:
             ownership.refuse_twin(claim)
         engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch)
-        engine.floor = restored.floor
+        engine.shelf.floor = restored.floor
         engine.committed(positions.get(self._events, 0))
         for count, (profile_id, newest) in enumerate(restored.profiles.items()):
             engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
@@ -258,7 +258,7 @@ class LiveStage:
             held.flushing.result()
             held.flushing = None
         late = now_s - held.flushed_s >= self._config.flush_every_s
-        if late or held.engine.dirty >= self._config.flush_every_profiles:
+        if late or held.engine.shelf.dirty >= self._config.flush_every_profiles:
             held.flushed_s = now_s
             held.flushing = asyncio.create_task(self._flush(held), name=f"flush {held.number}")
 
