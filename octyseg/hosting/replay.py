@@ -1,0 +1,62 @@
+"""Replay records of the past through the engine: what the live stage would have said, without a log.
+
+The clock is the event time of the records in file order: it moves to a record's instant, what that
+makes due is done, then the record is applied. `drain` moves it on at the end, deadline by deadline,
+until none is open.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+from msgspec import Struct
+
+from octyseg.engine.catalog import Catalog
+from octyseg.engine.partition import Decided, Partition
+from octyseg.engine.rules import Rules
+from octyseg.log.port import StoredRecord
+from octyseg.model.change import TagChange
+from octyseg.model.record import Instant, Refusal, epoch_ms
+
+
+class _Envelope(Struct):
+    """The two fields that a log would have told: whose record it is and when it came."""
+
+    profile_id: str
+    created_at: Instant = None
+
+
+_open = msgspec.json.Decoder(_Envelope).decode
+
+OnRefusal = Callable[[int, Refusal], None]
+
+
+def replay(
+    lines: Iterable[bytes], catalog: Catalog, rules: Rules, *, drain: bool, on_refusal: OnRefusal
+) -> Iterator[TagChange]:
+    """The changes in order of emission. `on_refusal` hears of refused lines by their number, from 1."""
+    partition = Partition(catalog, rules)
+    clock_ms = 0
+    for number, line in enumerate(lines):
+        try:
+            envelope = _open(line)
+            key = envelope.profile_id.encode()
+            at_ms = epoch_ms(envelope.created_at, clock_ms)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            key, at_ms = None, clock_ms
+        if isinstance(at_ms, int) and at_ms > clock_ms:
+            clock_ms = at_ms
+            due_ms = partition.next_due()
+            if due_ms is not None and due_ms < clock_ms:
+                yield from _changes(partition.tick(clock_ms))
+        decided = partition.feed("replay", (StoredRecord(number, clock_ms, key, line),))
+        partition.committed(number + 1)
+        yield from _changes(decided)
+        for refused in decided.refused:
+            on_refusal(number + 1, refused.refusal)
+    while drain and (due_ms := partition.next_due()) is not None:
+        yield from _changes(partition.tick(due_ms + 1))
+
+
+def _changes(decided: Decided) -> Iterator[TagChange]:
+    for _, outcome in decided.outcomes:
+        yield from outcome.changes
