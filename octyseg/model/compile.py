@@ -68,8 +68,9 @@ def _steps(definition: SegmentDefinition) -> tuple[Step, ...]:
 
 
 def _conditions(definition: SegmentDefinition) -> tuple[Condition, ...]:
-    conditions = (condition.model_dump(mode="json") for condition in definition.profile_conditions)
+    # An amount such as {days: 3} goes without the units it was not given in.
+    conditions = (condition.model_dump(mode="json", exclude_none=True) for condition in definition.profile_conditions)
     return tuple(
-        Condition(path=condition["attribute"], operator=condition["operator"], value=condition["value"])
+        Condition(path=condition["attribute"], operator=condition["operator"], value=condition.get("value"))
         for condition in conditions
     )

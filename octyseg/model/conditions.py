@@ -56,7 +56,9 @@ class Count(Shape):
 class AttributeCondition(Shape):
     """A leaf on an attribute of the profile, e.g. profile_data.plan eq gold."""
 
-    attribute: str = Field(description="path in the profile, e.g. profile_data.plan, has_charged or status")
+    attribute: str = Field(
+        description="path in the profile, e.g. profile_data.plan or has_charged; a bare key is one of profile_data"
+    )
     operator: Operator
     value: PropertyValue | tuple[PropertyValue, ...] | Span = None
 

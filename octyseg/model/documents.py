@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from octyseg.model.node import Node, described
-from octyseg.model.problem import Place, Problem, one_line
+from octyseg.model.problem import Problem, one_line
 
 Kind = Literal["segments", "eventTypes", "accountConfigurations"]
 
@@ -68,17 +68,18 @@ def _document(node: Node) -> Iterator[Item | Problem]:
 
 def _of_kind(node: Node) -> Iterator[Item | Problem]:
     kind = node.entries["kind"].value
-    if kind not in SECTIONS:
-        near = difflib.get_close_matches(str(kind), SECTIONS, n=1)
+    if not isinstance(kind, str) or kind not in SECTIONS:
+        shown = kind if isinstance(kind, str) else described(node.entries["kind"])
+        near = difflib.get_close_matches(shown, SECTIONS, n=1)
         known = f"did you mean {near[0]}?" if near else f"known are {_KINDS}"
-        yield Problem(node.key_place("kind"), "", "kind", f"unknown kind {one_line(str(kind))}: {known}")
+        yield Problem(node.key_place("kind"), "", "kind", f"unknown kind {one_line(shown)}: {known}")
         return
     section = SECTIONS[kind]
     held = [key for key in node.entries if key in section]
-    for key in node.entries:
-        if key != "kind" and key not in section:
-            yield _strange(key, node, list(section[:1]))
-    if not held:
+    strange = [key for key in node.entries if key != "kind" and key not in section]
+    for key in strange:
+        yield _strange(key, node, list(section[:1]))
+    if not held and not strange:
         yield Problem(node.place, "", "kind", f"{section[0]} is missing: write the definitions below it")
     for key in held:
         yield from _section(kind, node.entries[key])
@@ -91,14 +92,10 @@ def _section(kind: Kind, node: Node) -> Iterator[Item | Problem]:
         yield from (Item(kind, entry) for entry in node.value)
     else:
         text = f"{described(node)} instead of a list: write the definitions here, each after a dash"
-        yield _misplaced(node.place, text)
+        yield Problem(node.place, "", "kind", text)
 
 
 def _strange(key: str, node: Node, known: list[str]) -> Problem:
     near = difflib.get_close_matches(key, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"remove it, or write the definitions under {' or '.join(known)}"
     return Problem(node.key_place(key), "", "key", f"unknown key {one_line(key)}: {hint}")
-
-
-def _misplaced(place: Place, text: str) -> Problem:
-    return Problem(place, "", "kind", text)

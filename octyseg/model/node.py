@@ -79,8 +79,8 @@ def described(node: Node) -> str:
         case str():
             return f'the text "{node.value[:60]}"' if node.value else "an empty text"
         case dict():
-            return "a block of keys"
+            return "a block of keys" if node.value else "an empty block"
         case list():
-            return "a list"
+            return "a list" if node.value else "an empty list"
         case _:
             return f"the number {node.value}"

@@ -11,13 +11,13 @@ from datetime import datetime
 from octyseg.model.conditions import FORMS, form_of
 from octyseg.model.draft import Draft
 from octyseg.model.node import Node, described
+from octyseg.model.problem import one_line
 from octyseg.model.spelling import Finding
 
 MAX_CONDITIONS = 100
 MAX_SPAN_DAYS = 3650
 _DAYS = {"days": 1, "hours": 24, "minutes": 24 * 60}
 _OBJECTS = ("profile_data", "platform_info")
-_ATTRIBUTES = ("customer_id", "profile_id", "has_charged", "status", "created_at", "updated_at")
 
 
 def condition(draft: Draft) -> Iterator[Finding]:
@@ -68,8 +68,8 @@ def _nothing(_draft: Draft) -> Iterator[Finding]:
 def _attribute(draft: Draft) -> Iterator[Finding]:
     path = draft.text("attribute")
     if path is not None and not _is_attribute(path):
-        roots = ", ".join([*(f"{root}.<key>" for root in _OBJECTS), *_ATTRIBUTES])
-        yield draft.at("attribute"), f'"{path}" is no attribute of a profile: write one of {roots}'
+        wanted = "profile_data.<key>, platform_info.<key>, customer_id, has_charged, status or a key of profile_data"
+        yield draft.at("attribute"), f'"{one_line(path)}" is no attribute of a profile: write {wanted}'
     operator = draft.text("operator")
     if operator not in _VALUES:
         return
@@ -83,8 +83,8 @@ def _attribute(draft: Draft) -> Iterator[Finding]:
 
 
 def _is_attribute(path: str) -> bool:
-    root, _, rest = path.partition(".")
-    return path in _ATTRIBUTES or (root in _OBJECTS and all(rest.split(".")))
+    """Whether the path leads to one value; a first name that is none of the profile's is one of profile_data's."""
+    return path not in _OBJECTS and path.isprintable() and all(path.split("."))
 
 
 def _performed(draft: Draft) -> Iterator[Finding]:
@@ -143,8 +143,8 @@ def _is_single(node: Node) -> bool:
     return not isinstance(node.value, dict | list | None)
 
 
-def _is_number(node: Node) -> bool:
-    return isinstance(node.value, int | float) and not isinstance(node.value, bool)
+def _is_ordered(node: Node) -> bool:
+    return isinstance(node.value, int | float | str) and not isinstance(node.value, bool)
 
 
 def _is_choice(node: Node) -> bool:
@@ -165,7 +165,7 @@ def _never(_node: Node) -> bool:
 
 _Fit = tuple[Callable[[Node], bool], str]
 _SINGLE: _Fit = (_is_single, "one text, number, true or false")
-_NUMBER: _Fit = (_is_number, "a number")
+_ORDERED: _Fit = (_is_ordered, "a number or a text")
 _CHOICE: _Fit = (_is_choice, "a list of values")
 _TEXT: _Fit = (_is_text, "a text")
 _INSTANT: _Fit = (_is_instant, "an instant with its zone, e.g. 2026-05-18T17:26:45Z")
@@ -174,7 +174,7 @@ _SPAN: _Fit = (_is_span, f"minutes, hours or days above 0, e.g. days: 30 (at mos
 _VALUES: dict[str, _Fit] = {
     "eq": _SINGLE,
     "ne": _SINGLE,
-    **dict.fromkeys(("gt", "gte", "lt", "lte"), _NUMBER),
+    **dict.fromkeys(("gt", "gte", "lt", "lte"), _ORDERED),
     **dict.fromkeys(("in", "not_in"), _CHOICE),
     "contains": _SINGLE,
     **dict.fromkeys(("starts_with", "ends_with"), _TEXT),

@@ -93,10 +93,12 @@ def v13(draft: Draft) -> Iterator[Finding]:
     """Sub types 2 and 4 end in the one inaction they have."""
     if draft.kind not in _WITH_INACTION or not draft.steps:
         return
-    inactions = [step for step in draft.steps if _is_inaction(step)]
+    # Of an inaction at the very beginning, V12 speaks.
+    first, *later = draft.steps
+    inactions = [step for step in later if _is_inaction(step)]
     undecided = any(step.text("action_inaction") not in ("action", "inaction") for step in draft.steps)
     kind = "{} sub type {}".format(*draft.kind)
-    if not inactions and not undecided:
+    if not inactions and not undecided and not _is_inaction(first):
         text = f"{kind} needs an inaction: make the last event one, or use sub type {_without(draft)}"
         yield draft.steps[-1].at("action_inaction"), text
     for extra in inactions[:-1]:

@@ -6,6 +6,7 @@ Nothing here knows what a definition is.
 """
 
 import json
+import re
 from collections.abc import Iterator
 
 from ruamel.yaml import YAML
@@ -67,7 +68,8 @@ def _build(text: str) -> tuple[list[Node], list[Problem]]:
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(mark.line + 1, mark.column + 1) if mark else START
-        wrong = error.problem or error.context or "unreadable"
+        # The parser shows its tokens as Python tuples.
+        wrong = re.sub(r"\('?<?([^'<>]*)>?'?,\)", r"\1", error.problem or error.context or "unreadable")
         text = f"{wrong}: check the indentation, the colons and the quotes here"
         builder.problems.append(_unreadable(place, text))
     except ReaderError as error:
