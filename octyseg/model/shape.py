@@ -14,7 +14,7 @@ PropertyValue = str | int | float | bool | None
 
 def _shortest(amount: float) -> int | float:
     """The amount as people write it: 5, not 5.0."""
-    return int(amount) if amount.is_integer() else amount
+    return int(amount) if float(amount).is_integer() else amount
 
 
 Amount = Annotated[float, PlainSerializer(_shortest)]
