@@ -30,6 +30,7 @@ class Runner:
         self._group = group_of(namespace, stage.name)
         self._tick_every_s = tick_every_s
         self._commit_every_s = commit_every_s
+        self.ready = asyncio.Event()
         self._handled: dict[tuple[str, int], int] = {}
         self._committed: dict[tuple[str, int], int] = {}
 
@@ -44,6 +45,7 @@ class Runner:
                 opened.append(partition)
                 for topic, offset in positions.items():
                     reader.seek(topic, partition, offset)
+            self.ready.set()
             await self._work(reader, stop)
         finally:
             await reader.close()

@@ -41,7 +41,7 @@ class EmbeddedLog:
 
     With time "wall" a record arrives at the time of `clock`. With time "events" the log has no clock
     but what is appended: appends may give the time of each record, and one that does not arrives
-    together with the newest record of the log. A file keeps the mode it was made with.
+    together with the newest record of the log. A file keeps the mode it was made with; None asks for that.
     """
 
     def __init__(
@@ -49,12 +49,13 @@ class EmbeddedLog:
         path: str | PathLike[str],
         *,
         clock: Callable[[], int] = wall_clock_ms,
-        time: TimeMode = "wall",
+        time: TimeMode | None = "wall",
         busy_timeout_s: float = 30.0,
     ) -> None:
         self._path = fspath(path)
         self._clock = clock
-        self._time: TimeMode = time
+        self._asked_time = time
+        self._time: TimeMode = time or "wall"
         self._busy_timeout_s = busy_timeout_s
         self._open = False
         self._appends: list[tuple[Append, asyncio.Future[dict[int, Appended]]]] = []
@@ -70,7 +71,9 @@ class EmbeddedLog:
         catalogue = Catalogue(self._path)
         try:
             writing = await self._on(self._writer, self._connect)
-            await self._on(self._writer, prepare, writing, self._path, self._time, self._busy_timeout_s)
+            self._time = await self._on(
+                self._writer, prepare, writing, self._path, self._asked_time, self._busy_timeout_s
+            )
             await self._on(self._writer, ask_often, writing)
             reading = await self._on(self._reader, self._connect)
         except BaseException:

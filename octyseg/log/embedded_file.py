@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from time import monotonic, sleep
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from octyseg.errors import SettingsError, UsageError
 from octyseg.log.embedded_errors import damaged, translated
@@ -113,8 +113,11 @@ def _finished(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def prepare(connection: sqlite3.Connection, path: str, time: TimeMode, patience_s: float) -> None:
-    """Make the tables in a new file; check that an old one is ours, of a known format and keeps time as asked."""
+def prepare(connection: sqlite3.Connection, path: str, time: TimeMode | None, patience_s: float) -> TimeMode:
+    """Make the tables in a new file; check that an old one is ours, of a known format and keeps time as asked.
+
+    Tells how the file keeps time. Asked for None, an old file keeps its own way and a new one the wall's.
+    """
     with translated(path):
         with snapshot(connection):
             found = _identity(connection, path)
@@ -129,17 +132,18 @@ def prepare(connection: sqlite3.Connection, path: str, time: TimeMode, patience_
             with change(connection, patience_s):
                 # Another process may have made the tables while this one waited for the lock.
                 if _identity(connection, path) is None:
-                    _create(connection, time)
+                    _create(connection, time or "wall")
         tables = connection.execute("SELECT sql FROM sqlite_master WHERE type = 'table' ORDER BY rowid").fetchall()
         if tables != [(statement,) for statement in _SCHEMA]:
             raise damaged(path, "its tables", "they are not those it was made with")
         settings = dict(connection.execute("SELECT name, value FROM meta"))
-    kept = settings.get("time")
-    if kept not in get_args(TimeMode):
-        raise damaged(path, "its settings", f"time is {kept!r}")
-    if kept != time:
+    kept = next((mode for mode in get_args(TimeMode) if mode == settings.get("time")), None)
+    if kept is None:
+        raise damaged(path, "its settings", f"time is {settings.get('time')!r}")
+    if time is not None and kept != time:
         msg = f"log file {path} was made with time {kept!r}, not {time!r}: open it with {kept!r} or use another file"
         raise SettingsError(msg)
+    return cast("TimeMode", kept)
 
 
 def _identity(connection: sqlite3.Connection, path: str) -> int | None:
