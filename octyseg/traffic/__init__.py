@@ -1,0 +1,1 @@
+"""Traffic to try octyseg with: made up by a seed, or read from files and standard input."""

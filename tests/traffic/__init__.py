@@ -1,0 +1,1 @@
+"""Tests of made-up traffic and of reading events from files."""
