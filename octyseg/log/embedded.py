@@ -62,6 +62,11 @@ class EmbeddedLog:
         self._draining: asyncio.Task[None] | None = None
         self._watch = Watch(self._version, self._ends_of)
 
+    @property
+    def time(self) -> TimeMode:
+        """How the log keeps time; the file's own answer after `start`."""
+        return self._time
+
     async def start(self) -> None:
         """Open the file, make it when it is not there."""
         self._writer = ThreadPoolExecutor(1, "octyseg-log-write")
