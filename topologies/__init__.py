@@ -1,1 +1,1 @@
-"""Faust lives here and nowhere else: apps, the chunk transport and the hosts that bind stages to agents."""
+"""Stages as Faust apps on Kafka: the only room that knows Faust. Nobody imports it but by name."""
