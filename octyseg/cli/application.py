@@ -17,6 +17,7 @@ from octyseg.cli import (
     get,
     produce,
     projection,
+    replay,
     simulate,
     tail,
     topics,
@@ -61,6 +62,7 @@ application = typer.Typer(
 application.command("validate")(validate.validate)
 application.command("diff")(diff.diff)
 application.command("apply")(apply.apply)
+application.command("replay")(replay.replay)
 application.command("produce")(produce.produce)
 application.command("simulate")(simulate.simulate)
 application.command("tail")(tail.tail)
