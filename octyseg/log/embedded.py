@@ -64,7 +64,7 @@ class EmbeddedLog:
 
     @property
     def time(self) -> TimeMode:
-        """How the log keeps time; the file's own answer after `start`."""
+        """How the log keeps time; after `start` the file is known to agree."""
         return self._time
 
     async def start(self) -> None:
