@@ -8,27 +8,32 @@ import asyncio
 import importlib
 import signal
 from collections.abc import Callable
+from typing import Literal
 
 from octyseg import logs, metrics
 from octyseg.settings import Settings
 
+Time = Literal["wall", "events"] | None
 
-def host(loaded: Settings, what: str, on_ready: Callable[[], None] = lambda: None) -> None:
+
+def host(loaded: Settings, what: str, on_ready: Callable[[], None] = lambda: None, *, time: Time = None) -> None:
     """Run the stages of a worker (`live`, `tags` or `all`) until the process is told to end."""
     # A worker is not a question: what it does on the way is worth reading.
     logs.configure(loaded.log_level, loaded.log_format)
     if loaded.embedded_file is None:
-        importlib.import_module("topologies.worker").run(loaded, what)
+        from octyseg.hosting.assembly import WORKERS
+
+        importlib.import_module("topologies.worker").run(WORKERS[what], loaded)
     else:
         with metrics.serving(loaded.metrics_port):
-            asyncio.run(_embedded(loaded, what, on_ready))
+            asyncio.run(_embedded(loaded, what, on_ready, time))
 
 
-async def _embedded(loaded: Settings, what: str, on_ready: Callable[[], None]) -> None:
+async def _embedded(loaded: Settings, what: str, on_ready: Callable[[], None], time: Time) -> None:
     from octyseg.hosting.assembly import WORKERS
     from octyseg.hosting.embedded import run_embedded
 
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    await run_embedded(loaded, WORKERS[what], stop, on_ready=on_ready)
+    await run_embedded(loaded, WORKERS[what], stop, time=time, on_ready=on_ready)

@@ -13,6 +13,13 @@ def worker(
         Literal["live", "tags", "all"],
         typer.Argument(help="live: detect. tags: publish changes and keep Redis. all: both.", show_default=False),
     ],
+    slot: Annotated[
+        int | None,
+        typer.Option("--slot", min=0, help="Which of several workers on this machine; names it unless a setting does."),
+    ] = None,
 ) -> None:
     """Run a worker. SIGTERM ends it cleanly; killed, it loses nothing and goes on where it was."""
-    host(begin(), stages)
+    loaded = begin()
+    if slot is not None:
+        loaded = loaded.model_copy(update={"instance_id": f"{loaded.instance_id}-{slot}"})
+    host(loaded, stages)
