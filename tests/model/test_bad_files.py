@@ -67,14 +67,17 @@ REFUSED = {
     ),
     "nothing": ("", "1:1: kind: there are no definitions here: write at least one"),
     "comments only": ("# later\n", "1:1: kind: there are no definitions here: write at least one"),
-    "unknown kind": ("kind: segment\n", "1:1: kind: unknown kind segment: did you mean segments?"),
+    "unknown kind": (
+        "kind: segment\n",
+        "1:1: kind: unknown kind segment: write one of segments, eventTypes, accountConfigurations",
+    ),
     "kind of something else": (
         "kind: webhookEndpoints\n",
-        "1:1: kind: unknown kind webhookEndpoints: known are segments, eventTypes, accountConfigurations",
+        "1:1: kind: unknown kind webhookEndpoints: write one of segments, eventTypes, accountConfigurations",
     ),
     "kind that is a list": (
         "kind: [segments]\n",
-        "1:1: kind: unknown kind a list: known are segments, eventTypes, accountConfigurations",
+        "1:1: kind: unknown kind a list: write one of segments, eventTypes, accountConfigurations",
     ),
     "definitions misspelt": (
         "kind: segments\nsegmentDefinition: []\n",
