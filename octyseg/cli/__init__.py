@@ -8,7 +8,7 @@ import sys
 
 import typer
 
-from octyseg.cli.application import application, debug
+from octyseg.cli.verbs import application, debug
 from octyseg.errors import OctysegError
 
 
