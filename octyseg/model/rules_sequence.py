@@ -151,6 +151,15 @@ def v18(draft: Draft) -> Iterator[Finding]:
                 yield path, f"{key} has more than one value: compare it with one text, number, true or false"
 
 
+def null(draft: Draft) -> Iterator[Finding]:
+    """A property without a value asks for events that say null, which is seldom what was meant."""
+    for step in draft.steps:
+        for key, value in step.child("event_properties").node.entries.items():
+            if value.value is None:
+                text = f"{key} has no value, so it matches only events that say null: give it a value, or remove it"
+                yield (*step.at("event_properties"), key), text
+
+
 def v19(draft: Draft) -> Iterator[Finding]:
     """No properties means any event of the type, and is written as nothing or as an empty block."""
     for step in draft.steps:

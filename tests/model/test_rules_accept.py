@@ -107,3 +107,10 @@ def test_an_event_type_of_the_same_file_is_known_wherever_it_stands():
     text = changed(LIVE_1, ("eventType: complaint", "eventType: page")) + "        eventProperties: {url: /}\n"
     types = "---\nkind: eventTypes\neventTypeDefinitions:\n  - eventType: page\n    eventProperties: [url]\n"
     assert read(text + types, strict_catalog=True).event_types[0].event_properties == ("url",)
+
+
+def test_a_property_without_a_value_is_a_warning():
+    text = changed(LIVE_2, ("channel: phone", "channel:"))
+    assert only(text, strict_catalog=True).event_sequence[0].event_properties == {"channel": None}
+    (warning,) = read(text).warnings
+    assert warning.startswith("segments.yaml:12:11: Left without paying: null: channel has no value, so it matches")
