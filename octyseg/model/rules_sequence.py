@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from octyseg.model.definition import MAX_FRAME_DAYS, MAX_FRAME_MINUTES
 from octyseg.model.draft import Draft
-from octyseg.model.meaning import comparable
+from octyseg.model.meaning import comparable, minutes_ms
 from octyseg.model.node import plain
 from octyseg.model.spelling import Finding
 
@@ -42,7 +42,7 @@ def v8(draft: Draft, least_minutes: float) -> Iterator[Finding]:
             text = f"{name} is missing, but another event follows: {least}"
         elif minutes is None:
             continue
-        elif minutes < least_minutes:
+        elif minutes < least_minutes or minutes_ms(minutes) < 1:
             text = f"{name} is {minutes} minutes, but another event follows: {least}"
         elif minutes > MAX_FRAME_MINUTES:
             text = f"{name} is {minutes} minutes: use at most {MAX_FRAME_MINUTES} ({MAX_FRAME_DAYS} days)"

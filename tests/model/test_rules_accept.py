@@ -14,6 +14,7 @@ from tests.model.written import (
     both,
     changed,
     only,
+    problems,
     read,
     without,
 )
@@ -87,6 +88,12 @@ def test_an_unknown_event_type_is_a_warning_with_its_place():
 def test_the_least_frame_is_a_setting_and_may_be_a_part_of_a_minute():
     text = changed(LIVE_2, ("expTimeframe: 5", "expTimeframe: 0.05"))
     assert only(text, min_exp_timeframe=0.05).event_sequence[0].exp_timeframe == 0.05
+
+
+def test_a_frame_is_at_least_a_millisecond_whatever_the_setting():
+    for frame in ("0", "1e-9"):
+        text = changed(LIVE_2, ("expTimeframe: 5", f"expTimeframe: {frame}"))
+        assert "V8: expTimeframe is " in problems(text, min_exp_timeframe=0)[0]
 
 
 def test_a_value_of_one_and_a_value_of_true_are_different_properties():
