@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
 import stamina
-from aiokafka.errors import CorruptRecordException, KafkaError, UnknownError
+from aiokafka.errors import CorruptRecordException, KafkaError, KafkaTimeoutError, UnknownError
 
 from octyseg.errors import LogDamaged, LogUnavailable
 
@@ -74,7 +74,8 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def _may_pass(error: Exception) -> bool:
-    # aiokafka maps every code it does not know to UnknownError and takes that for final.
+    # aiokafka maps every code it does not know to UnknownError, and takes that for final as it does a
+    # question for offsets that nobody answered in time.
     if isinstance(error, KafkaError):
-        return error.retriable or isinstance(error, UnknownError)
+        return error.retriable or isinstance(error, UnknownError | KafkaTimeoutError)
     return isinstance(error, OSError)
