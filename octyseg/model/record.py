@@ -126,18 +126,30 @@ def decode(key: bytes | None, value: bytes | None) -> InputRecord | Refusal:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return _second_look(key, value, error)
     profile_id = event.profile_id
-    if key is None or key != profile_id.encode() or not profile_id.isprintable() or profile_id in NOT_IDS:
+    if (
+        key is None
+        or key != profile_id.encode()
+        or not profile_id.isprintable()
+        or profile_id < "!"  # empty, or begins with a space
+        or len(key) > MAX_PROFILE_ID_BYTES
+        or profile_id in NOT_IDS
+    ):
         refusal = _identity_refusal(key, profile_id)
         if refusal is not None:
             return refusal
     properties = event.event_properties
-    # Every key of a flat record shows as `":` once; those it left out make up for what is missing.
+    # Every key of a flat record shows as `":` once, unless white space parts it from its colon; those
+    # it left out make up for what is missing.
     keys = value.count(b'":') + (event.created_at is None) + (event.event_id is None) + (event.type is None)
     if (
         properties is None
         or keys != len(properties) + _EVENT_KEYS
         or keys > MAX_KEYS
         or (value.find(b"[") >= 0 and value.count(b"[") > MAX_LISTS)
+        or value.find(b" :") >= 0
+        or value.find(b"\t") >= 0
+        or value.find(b"\n") >= 0
+        or value.find(b"\r") >= 0
     ):
         try:
             _check_structure(value)
