@@ -1,3 +1,5 @@
+import os
+import pty
 import subprocess
 import sys
 
@@ -89,3 +91,17 @@ def test_a_reader_that_goes_away_is_no_error(tmp_path):
         assert process.stdout.readline().startswith(b"{")
         process.stdout.close()
         assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_errors_are_coloured_on_a_terminal_that_wants_it(no_color, coloured):
+    ours, theirs = pty.openpty()
+    words = [sys.executable, "-c", "from octyseg.cli import main; main()", "config", "show"]
+    environment = {"OCTYSEG_NONSENSE": "1", "NO_COLOR": no_color, "TERM": "xterm"}
+    ended = subprocess.run(words, env=environment, stderr=theirs, check=False)
+    os.close(theirs)
+    shown = os.read(ours, 10_000)
+    os.close(ours)
+    assert ended.returncode == 2
+    assert b"OCTYSEG_NONSENSE is not a setting" in shown
+    assert (b"\x1b[" in shown) is coloured
