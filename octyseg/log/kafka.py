@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, UnknownMemberIdError
 
 from octyseg.errors import LogUnavailable, UsageError
-from octyseg.log.kafka_client import Connection, retrying
+from octyseg.log.kafka_client import Connection, retrying, stopped
 from octyseg.log.kafka_reader import KafkaReader
 from octyseg.log.kafka_topics import Topics
 from octyseg.log.kafka_writer import Writer
@@ -133,7 +133,7 @@ class KafkaLog:
                 raise UsageError(msg) from error
             raise
         finally:
-            await consumer.stop()
+            await stopped(consumer.stop)
 
     def reader(self) -> KafkaReader:
         """A reader without partitions."""

@@ -5,7 +5,7 @@ with what was being done. Nothing here knows of records or topics.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ class Connection(NamedTuple):
                     try:
                         await client.start()
                     except BaseException:
-                        await getattr(client, stop)()
+                        await stopped(getattr(client, stop))
                         raise
                     return client
         raise AssertionError  # retrying goes on until it is cut off
@@ -58,6 +58,15 @@ def retrying() -> Any:
     return stamina.retry_context(
         on=_may_pass, attempts=None, timeout=None, wait_initial=0.05, wait_max=1.0, wait_jitter=0.1
     )
+
+
+async def stopped(stop: Callable[[], Awaitable[None]]) -> None:
+    """Stop a client. A cancellation that comes meanwhile is heard afterwards: aiokafka itself drops it."""
+    stopping = asyncio.ensure_future(stop())
+    try:
+        await asyncio.shield(stopping)
+    finally:
+        await asyncio.wait([stopping])
 
 
 @contextmanager

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from octyseg.model.record import (
-    MAX_KEYS,
     MAX_RECORD_BYTES,
     Erase,
     Event,
     Merge,
     Profile,
-    Refusal,
     decode,
     epoch_ms,
 )
+from octyseg.model.refusal import Refusal
+from octyseg.model.structure import MAX_KEYS
 
 ARRIVAL_MS = 1_780_000_000_000
 
