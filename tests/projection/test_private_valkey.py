@@ -85,8 +85,10 @@ def test_no_valkey_outlives_a_killed_keeper(tmp_path):
         valkey = valkey_of(url)
         os.kill(keeper_of(tmp_path), signal.SIGKILL)
         until(lambda: not alive(valkey), "valkey has ended")
+    left = Path(url.removeprefix("unix://")).parent
     with private_valkey(tmp_path) as url, Redis.from_url(url) as client:
         assert client.ping()
+        assert not left.exists()
 
 
 def test_a_killed_server_comes_back_at_the_same_address(tmp_path):
