@@ -93,6 +93,8 @@ def _start(directory: Path, path: Path) -> "subprocess.Popen[bytes]":
         "unixsocketperm": "700",
         "dir": str(directory),
         "save": "300 1",
+        # A full disk must not keep it, and all who wait for its directory, for ever.
+        "shutdown-on-sigterm": "force",
         "appendonly": "no",
         "dbfilename": SNAPSHOT,
         "loglevel": "warning",
