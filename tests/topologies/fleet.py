@@ -47,12 +47,12 @@ class Fleet:
         specs = [TopicSpec(name, self.partitions, False, 3_600_000) for name in (self.events, self.outcomes)]
         await self.log.create_topics(specs)
 
-    def start(self, slot):
+    def start(self, slot, instance=None):
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("OCTYSEG_")},
             "OCTYSEG_LOG": f"kafka://{self.server}",
             "OCTYSEG_NAMESPACE": self.namespace,
-            "OCTYSEG_INSTANCE_ID": f"slot-{slot}",
+            "OCTYSEG_INSTANCE_ID": instance or f"slot-{slot}",
             "OCTYSEG_SESSION_TIMEOUT_S": str(SESSION_S),
             "OCTYSEG_HEARTBEAT_S": "1",
             "OCTYSEG_PARTITIONS": str(self.partitions),
