@@ -120,6 +120,7 @@ class LiveStage:
             engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
             if count % restore.RECORDS_BETWEEN_YIELDS == 0:
                 await asyncio.sleep(0)
+        engine.shelf.mark_dirty(restored.unflushed)
         self._pass_by("live.restored")
         flush = Flush(self._log, state, partition, restored.state_offset, self._pass_by)
         self._open[partition] = _Open(

@@ -38,7 +38,11 @@ class Newest(Struct):
 
 
 class Restored(Struct):
-    """What a partition held; `outcomes_offset` is where reading of `outcomes` has to go on."""
+    """What a partition held; `outcomes_offset` is where reading of `outcomes` has to go on.
+
+    `unflushed` are the profiles whose newest state stands on `outcomes` alone: the next flush has to
+    write them, or its marker would cover outcomes that `state` knows nothing of.
+    """
 
     profiles: dict[str, Newest]
     epoch: int = 0
@@ -46,6 +50,7 @@ class Restored(Struct):
     outcomes_offset: int = 0
     state_offset: int = 0
     claims: list[Claim] = []
+    unflushed: set[str] = set()
 
 
 async def read_states(log: Log, state_topic: str, partition: int) -> Restored:
@@ -113,4 +118,6 @@ def _fold_outcome(restored: Restored, record: Record) -> None:
         return
     restored.epoch = outcome.epoch
     newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset)
-    restored.profiles[record.key.decode()] = newest
+    profile_id = record.key.decode()
+    restored.profiles[profile_id] = newest
+    restored.unflushed.add(profile_id)
