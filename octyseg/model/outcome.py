@@ -32,7 +32,10 @@ class Outcome(Struct, frozen=True, array_like=True):
 
 
 class Claim(Struct, frozen=True, array_like=True):
-    """An owner opening a partition, under CLAIM_KEY. Outcomes of a lower epoch behind it are void."""
+    """An owner opening a partition, under CLAIM_KEY. Outcomes of a lower epoch behind it are void.
+
+    `started_at_ms` is the arrival of the first claim its process ever made, 0 in that claim itself.
+    """
 
     epoch: int
     instance_id: str
@@ -74,8 +77,14 @@ class Floor(Struct, frozen=True, array_like=True):
 
 encode = msgspec.msgpack.Encoder().encode
 decode_outcome = msgspec.msgpack.Decoder(Outcome).decode
-decode_claim = msgspec.msgpack.Decoder(Claim).decode
+_decode_claim = msgspec.msgpack.Decoder(Claim).decode
 decode_swept = msgspec.msgpack.Decoder(Swept).decode
 decode_marker = msgspec.msgpack.Decoder(Marker).decode
 decode_state_record = msgspec.msgpack.Decoder(StateRecord).decode
 decode_floor = msgspec.msgpack.Decoder(Floor).decode
+
+
+def decode_claim(value: bytes, arrival_ms: int = 0) -> Claim:
+    """A claim as read; its arrival says when a process that claims for the first time started."""
+    claim = _decode_claim(value)
+    return claim if claim.started_at_ms else msgspec.structs.replace(claim, started_at_ms=arrival_ms)

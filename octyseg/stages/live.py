@@ -22,7 +22,7 @@ from octyseg.stages import deadletter, restore
 from octyseg.stages.catalog import CatalogSource
 from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.flush import Flush
-from octyseg.stages.ownership import Ownership
+from octyseg.stages.ownership import Identity, Ownership
 
 logger = structlog.get_logger(__name__)
 
@@ -68,7 +68,6 @@ class LiveStage:
         config: LiveConfig | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        started_at_ms: int | None = None,
         pass_by: Pass = pass_by,
     ) -> None:
         self._log = log
@@ -77,7 +76,7 @@ class LiveStage:
         self._catalog = catalog
         self._config = config or LiveConfig()
         self._monotonic = monotonic
-        self._started_at_ms = time.time_ns() // 1_000_000 if started_at_ms is None else started_at_ms
+        self._identity = Identity(self._config.instance_id)
         self._pass_by = pass_by
         self._open: dict[int, _Open] = {}
         self._asked_s = -1e9
@@ -104,7 +103,7 @@ class LiveStage:
         restored = await restore.read_states(self._log, state, partition)
         end = (await self._log.ends(outcomes, [partition]))[partition]
         await restore.read_outcomes(self._log, outcomes, partition, end, restored)
-        ownership = Ownership(self._log, outcomes, partition, self._config.instance_id, self._started_at_ms)
+        ownership = Ownership(self._log, outcomes, partition, self._identity)
         claimed_at = await ownership.claim(restored.epoch)
         self._pass_by("live.claimed")
         await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)

@@ -106,7 +106,7 @@ def _fold_outcome(restored: Restored, record: Record) -> None:
     assert record.key is not None
     assert record.value is not None
     if record.key == CLAIM_KEY:
-        claim = decode_claim(record.value)
+        claim = decode_claim(record.value, record.timestamp)
         restored.epoch = max(restored.epoch, claim.epoch)
         restored.claims.append(claim)
         return
