@@ -15,7 +15,8 @@ from octyseg.model.change import Reason
 def next_due(state: ProfileState, rules: Rules) -> int | None:
     """The instant the clock must pass before time changes anything for this profile; None: never."""
     times = [instance.deadline_ms for instance in state.instances]
-    times += [tag.expires_at_ms for tag in state.tags if tag.expires_at_ms]
+    if state.tags:
+        times += [tag.expires_at_ms for tag in state.tags if tag.expires_at_ms]
     if times:
         return min(times) + rules.grace_ms
     if rules.forgets and holds_nothing(state):

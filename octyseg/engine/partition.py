@@ -76,6 +76,7 @@ class Partition:
         self.epoch = epoch
         self.clock_ms = 0
         self.committed_offset = 0
+        self.handled_offset = 0
         self.shelf = Shelf()
         self._unswept: list[str] = []
         self._held: dict[str, Subject] = {}
@@ -93,6 +94,7 @@ class Partition:
         if state is None:
             decoded = ProfileState(sequence=sequence, events_offset=events_offset)
             self.shelf.put(profile_id, encode_state(decoded), stub=True)
+            self.shelf.raise_floor(sequence)
         else:
             decoded = decode_state(state)
             self.shelf.put(profile_id, state)
@@ -113,6 +115,10 @@ class Partition:
         """Input below this offset will never be read again; what only a repeat would need may go."""
         self.committed_offset = max(self.committed_offset, offset)
 
+    def handled(self, offset: int) -> None:
+        """Input below this offset was applied to the states that are restored; who is not among them had none."""
+        self.handled_offset = offset
+
     # What the owner asks.
 
     def feed(self, topic: str, records: Iterable[Record]) -> Decided:
@@ -127,10 +133,10 @@ class Partition:
                 self._pass(arrival_ms)
                 latest = EPOCH + MILLISECOND * (arrival_ms + self.rules.future_ms)
             event = decode(record.key, record.value)
-            if isinstance(event, Event):
+            if type(event) is Event:
                 created_at = event.created_at
                 # Most events name an instant and a type no definition cares for: two comparisons and a look-up.
-                if isinstance(created_at, datetime) and EPOCH < created_at <= latest:
+                if type(created_at) is datetime and EPOCH < created_at <= latest:
                     wanted = interests.get(event.event_type)
                     if wanted is None:
                         unmatched += 1
@@ -261,12 +267,13 @@ class Partition:
     def _hold(self, profile_id: str) -> Subject:
         """Take a profile in hand; what the catalog outdates goes first."""
         encoded = self.shelf.get(profile_id)
-        subject = Subject(
-            profile_id, ProfileState(sequence=self.shelf.floor) if encoded is None else decode_state(encoded)
-        )
-        subject.now_ms = self.clock_ms
-        subject.erased = self.shelf.is_stub(profile_id)
-        self._held[profile_id] = subject
+        if encoded is None:
+            state = ProfileState(sequence=self.shelf.floor, events_offset=self.handled_offset - 1)
+        else:
+            state = decode_state(encoded)
+        subject = self._held[profile_id] = Subject(profile_id, state, self.clock_ms)
+        if encoded is not None:
+            subject.erased = self.shelf.is_stub(profile_id)
         if self._unswept:
             deadlines.sweep(subject, self.catalog)
         return subject
@@ -277,13 +284,18 @@ class Partition:
         changed: list[str] = []
         for profile_id, subject in self._held.items():
             state = subject.state
-            if self._may_forget(state) and not subject.touched:
+            if not subject.touched and self._may_forget(state):
                 self.shelf.forget(profile_id, state.sequence)
+                continue
+            if not subject.touched and profile_id not in self.shelf:
                 continue
             encoded = encode_state(state)
             self.shelf.put(profile_id, encoded, stub=subject.erased)
             if not subject.touched:
                 continue
+            if subject.erased:
+                # A flush leaves nothing of it, not even how far its sequence had come.
+                self.shelf.raise_floor(state.sequence)
             changed.append(profile_id)
             outcome = Outcome(
                 self.epoch,
@@ -311,10 +323,10 @@ def _is_repeat(state: ProfileState, event_id: str, at_ms: int) -> bool:
     """Whether this event id was seen within a day of event time; remembers it when not."""
     digest = int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest())
     seen = state.seen
-    last_ms = seen.get(digest)
-    if last_ms is not None and abs(at_ms - last_ms) <= DEDUPE_WINDOW_MS:
-        return True
-    seen.pop(digest, None)
+    if digest in seen:
+        if abs(at_ms - seen[digest]) <= DEDUPE_WINDOW_MS:
+            return True
+        del seen[digest]
     seen[digest] = at_ms
     if len(seen) > DEDUPE_IDS:
         del seen[next(iter(seen))]

@@ -1,7 +1,7 @@
 """Where a partition keeps its profiles: encoded states, one alarm each, and what changed since a flush.
 
 Decides nothing. An alarm is never later than what is due for its profile; it may be earlier, then the
-profile is looked at in vain once. `floor` is the highest sequence of any profile that was forgotten.
+profile is looked at in vain once. `floor` is the highest sequence of any profile that was forgotten or erased.
 """
 
 import heapq
@@ -47,9 +47,13 @@ class Shelf:
         """Whether only an erased profile's last sequence and offset are kept."""
         return profile_id in self._stubs
 
+    def raise_floor(self, sequence: int) -> None:
+        """No profile that comes anew begins at or below this sequence."""
+        self.floor = max(self.floor, sequence)
+
     def forget(self, profile_id: str, sequence: int) -> None:
         """Drop a profile; the floor keeps its sequence from going back should it return."""
-        self.floor = max(self.floor, sequence)
+        self.raise_floor(sequence)
         if self._states.pop(profile_id, None) is not None:
             self._dirty.add(profile_id)
         self._alarm_of.pop(profile_id, None)

@@ -15,7 +15,7 @@ MARKER_KEY = b"\x00marker"
 FLOOR_KEY = b"\x00floor"
 
 
-class Outcome(Struct, frozen=True, array_like=True):
+class Outcome(Struct, frozen=True, array_like=True, gc=False):
     """What inputs or time changed for one profile, keyed by profile_id.
 
     `events_offset` and `commands_offset` are the highest input offsets applied (-1: none yet).

@@ -85,16 +85,15 @@ def _bounded_int(digits: str) -> int:
 def _measure(document: Any) -> tuple[int, int]:
     """Depth and number of keys, without recursion."""
     depth = keys = 0
-    level = [document] if isinstance(document, dict | list) else []
+    level: list[Any] = [document] if isinstance(document, dict | list) else []
     while level:
         depth += 1
         below: list[Any] = []
         for item in level:
-            members = item
             if type(item) is dict:
                 keys += len(item)
-                members = item.values()
-            below += [member for member in members if type(member) is dict or type(member) is list]
+                item = item.values()  # noqa: PLW2901 - an object stands here for its values
+            below += [member for member in item if type(member) is dict or type(member) is list]
         level = below
     return depth, keys
 
