@@ -19,7 +19,7 @@ from topologies.tables import NoTables
 
 # Chunks waiting for their partition's actor. Faust stops asking for more of a partition above it, and a
 # chunk is up to FETCH_BYTES: this bounds what a backlog costs in memory.
-_CHUNKS_BUFFERED = 8
+_CHUNKS_BUFFERED = 2
 _REQUEST_TIMEOUT_S = 20.0
 
 

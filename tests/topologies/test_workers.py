@@ -152,3 +152,13 @@ async def test_of_two_workers_with_one_instance_id_the_older_ends_and_says_why(f
     await fleet.until(fleet.all_committed)
     assert younger.poll() is None
     assert (await fleet.verdict()).right
+
+
+async def test_fausts_own_command_line_runs_a_live_worker(fleet):
+    fleet.start(0, program=("faust", "-A", "topologies.live", "worker"))
+
+    async def has_opened():
+        return "partition open" in fleet.told(0).read_text()
+
+    await fleet.until(has_opened)
+    assert await fleet.stop(0) == 0
