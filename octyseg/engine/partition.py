@@ -76,7 +76,6 @@ class Partition:
         self.epoch = epoch
         self.clock_ms = 0
         self.committed_offset = 0
-        self.handled_offset = 0
         self.shelf = Shelf()
         self._unswept: list[str] = []
         self._held: dict[str, Subject] = {}
@@ -94,7 +93,6 @@ class Partition:
         if state is None:
             decoded = ProfileState(sequence=sequence, events_offset=events_offset)
             self.shelf.put(profile_id, encode_state(decoded), stub=True)
-            self.shelf.raise_floor(sequence)
         else:
             decoded = decode_state(state)
             self.shelf.put(profile_id, state)
@@ -114,10 +112,6 @@ class Partition:
     def committed(self, offset: int) -> None:
         """Input below this offset will never be read again; what only a repeat would need may go."""
         self.committed_offset = max(self.committed_offset, offset)
-
-    def handled(self, offset: int) -> None:
-        """Input below this offset was applied to the states that are restored; who is not among them had none."""
-        self.handled_offset = offset
 
     # What the owner asks.
 
@@ -267,10 +261,7 @@ class Partition:
     def _hold(self, profile_id: str) -> Subject:
         """Take a profile in hand; what the catalog outdates goes first."""
         encoded = self.shelf.get(profile_id)
-        if encoded is None:
-            state = ProfileState(sequence=self.shelf.floor, events_offset=self.handled_offset - 1)
-        else:
-            state = decode_state(encoded)
+        state = ProfileState(sequence=self.shelf.floor) if encoded is None else decode_state(encoded)
         subject = self._held[profile_id] = Subject(profile_id, state, self.clock_ms)
         if encoded is not None:
             subject.erased = self.shelf.is_stub(profile_id)
@@ -287,15 +278,10 @@ class Partition:
             if not subject.touched and self._may_forget(state):
                 self.shelf.forget(profile_id, state.sequence)
                 continue
-            if not subject.touched and profile_id not in self.shelf:
-                continue
             encoded = encode_state(state)
             self.shelf.put(profile_id, encoded, stub=subject.erased)
             if not subject.touched:
                 continue
-            if subject.erased:
-                # A flush leaves nothing of it, not even how far its sequence had come.
-                self.shelf.raise_floor(state.sequence)
             changed.append(profile_id)
             outcome = Outcome(
                 self.epoch,

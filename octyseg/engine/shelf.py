@@ -1,11 +1,20 @@
 """Where a partition keeps its profiles: encoded states, one alarm each, and what changed since a flush.
 
 Decides nothing. An alarm is never later than what is due for its profile; it may be earlier, then the
-profile is looked at in vain once. `floor` is the highest sequence of any profile that was forgotten or erased.
+profile is looked at in vain once. `floor` is the highest sequence of any profile that was forgotten.
 """
 
 import heapq
 from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Changed(NamedTuple):
+    """A profile whose state changed since it was last taken; None: it was forgotten. See `put` for stubs."""
+
+    profile_id: str
+    state: bytes | None
+    stub: bool
 
 
 class Shelf:
@@ -47,13 +56,9 @@ class Shelf:
         """Whether only an erased profile's last sequence and offset are kept."""
         return profile_id in self._stubs
 
-    def raise_floor(self, sequence: int) -> None:
-        """No profile that comes anew begins at or below this sequence."""
-        self.floor = max(self.floor, sequence)
-
     def forget(self, profile_id: str, sequence: int) -> None:
         """Drop a profile; the floor keeps its sequence from going back should it return."""
-        self.raise_floor(sequence)
+        self.floor = max(self.floor, sequence)
         if self._states.pop(profile_id, None) is not None:
             self._dirty.add(profile_id)
         self._alarm_of.pop(profile_id, None)
@@ -68,10 +73,10 @@ class Shelf:
         """How many states wait to be taken."""
         return len(self._dirty)
 
-    def take_dirty(self, most: int) -> list[tuple[str, bytes | None]]:
-        """At most so many changed states, None for profiles that were erased or forgotten."""
+    def take_dirty(self, most: int) -> list[Changed]:
+        """At most so many changed states."""
         taken = [self._dirty.pop() for _ in range(min(most, len(self._dirty)))]
-        return [(one, None if one in self._stubs else self._states.get(one)) for one in taken]
+        return [Changed(one, self._states.get(one), one in self._stubs) for one in taken]
 
     @property
     def waiting(self) -> int:

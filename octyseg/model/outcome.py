@@ -63,10 +63,14 @@ class Marker(Struct, frozen=True, array_like=True):
 
 
 class StateRecord(Struct, frozen=True, array_like=True):
-    """The newest state of a profile on `octyseg.state`; a tombstone when nothing is left."""
+    """The newest state of a profile on `octyseg.state`; a tombstone when nothing is left.
+
+    `erased`: only how far the profile had come is in it, until no repeat of its input can come any more.
+    """
 
     epoch: int
     state: bytes
+    erased: bool = False
 
 
 class Floor(Struct, frozen=True, array_like=True):

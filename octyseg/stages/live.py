@@ -8,6 +8,7 @@ are any, the log's answer to `ends_as_of` once everything that existed at the qu
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -239,15 +240,18 @@ class LiveStage:
     async def _write(self, held: _Open, decided: list[Decided]) -> None:
         """Append what was decided and wait for the acknowledgement."""
         records = []
+        counts: Counter[str] = Counter()
+        changes: Counter[tuple[str, str]] = Counter()
         for one in decided:
             for profile_id, outcome in one.outcomes:
                 records.append(NewRecord(profile_id.encode(), encode(outcome)))
-                for change in outcome.changes:
-                    metrics.CHANGES.labels(change.kind, change.reason).inc()
-            for name, count in one.counts.items():
-                metrics.EVENTS.labels(self.name, name).inc(count)
-            if one.refused:
-                metrics.EVENTS.labels(self.name, "refused").inc(len(one.refused))
+                if outcome.changes:
+                    changes.update((change.kind, change.reason) for change in outcome.changes)
+            counts.update(one.counts, refused=len(one.refused))
+        for name, count in counts.items():
+            metrics.EVENTS.labels(self.name, name).inc(count)
+        for (kind, reason), count in changes.items():
+            metrics.CHANGES.labels(kind, reason).inc(count)
         if records:
             await held.ownership.append(records)
 

@@ -10,6 +10,7 @@ import asyncio
 from msgspec import Struct
 
 from octyseg import metrics
+from octyseg.engine.state import decode_state
 from octyseg.log.port import Log, Record, read_through
 from octyseg.model.outcome import (
     CLAIM_KEY,
@@ -98,8 +99,13 @@ async def read_outcomes(log: Log, outcomes_topic: str, partition: int, stop: int
 def _keep_state(restored: Restored, profile_id: str, value: bytes) -> None:
     read = decode_state_record(value)
     known = restored.profiles.get(profile_id)
-    if known is None or read.epoch >= known.epoch:
-        restored.profiles[profile_id] = Newest(read.epoch, read.state)
+    if known is not None and read.epoch < known.epoch:
+        return
+    newest = Newest(read.epoch, read.state)
+    if read.erased:
+        stub = decode_state(read.state)
+        newest = Newest(read.epoch, None, stub.sequence, stub.events_offset)
+    restored.profiles[profile_id] = newest
 
 
 def _fold_outcome(restored: Restored, record: Record) -> None:
