@@ -104,3 +104,12 @@ def test_draining_ends_also_for_events_without_ids_and_overdue_at_their_arrival(
     told.drain()
     assert told.told == [("added", "matched", 110)]
     assert told.partition.clock_ms < START_MS + 1_000
+
+
+def test_a_cooldown_is_remembered_for_as_long_as_events_may_be_late():
+    told = Told(segment(Step("buy"), cooldown_ms=50, tag_ttl_ms=10))
+    told.event("buy", 0)
+    told.partition.committed(1)
+    told.tick(100)
+    told.tick(200)
+    assert told.event("buy", 49, 200) == []
