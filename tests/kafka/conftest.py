@@ -1,21 +1,44 @@
 """What the tests over a whole installation are given: a broker and a Redis of their own, and a fleet on them."""
 
+import uuid
+
 import pytest
 
-from octyseg.projection.private import private_valkey
 from tests.kafka.fleet import SEGMENTS, Fleet
+from tests.kafka.own_valkey import Valkey
 
 
 @pytest.fixture
-def own_redis(tmp_path):
-    with private_valkey(tmp_path / "valkey") as url:
-        yield url
+def valkey(tmp_path):
+    valkey = Valkey(tmp_path / "valkey")
+    valkey.start()
+    yield valkey
+    valkey.kill()
 
 
 @pytest.fixture
-async def fleet(new_broker, own_redis, tmp_path):
-    """Topics made, definitions in force, nobody at work yet."""
-    fleet = Fleet(new_broker, own_redis, tmp_path)
-    await fleet.prepare(SEGMENTS)
-    yield fleet
-    await fleet.close()
+async def new_fleet(valkey, tmp_path):
+    """Fleets: topics made, definitions in force, nobody at work yet; all end with the test."""
+    fleets = []
+
+    async def new_fleet(broker, *files, **options):
+        fleet = Fleet(broker, valkey.url, tmp_path, **options)
+        fleets.append(fleet)
+        await fleet.prepare(*(files or [SEGMENTS]))
+        return fleet
+
+    yield new_fleet
+    for fleet in fleets:
+        await fleet.close()
+
+
+@pytest.fixture
+async def fleet(new_broker, new_fleet):
+    """A fleet on a broker that may be killed."""
+    return await new_fleet(new_broker)
+
+
+@pytest.fixture
+async def quiet_fleet(kafka_broker, new_fleet):
+    """A fleet of a namespace of its own, on the broker of all."""
+    return await new_fleet(kafka_broker, namespace=f"t{uuid.uuid4().hex[:10]}.")

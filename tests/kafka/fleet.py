@@ -9,12 +9,12 @@ import sys
 import time
 from pathlib import Path
 
-from octyseg.hosting.assembly import rules_of
 from octyseg.hosting.runner import group_of
 from octyseg.log.kafka import KafkaLog
 from octyseg.log.topics import specs
 from octyseg.settings import Settings
 from octyseg.stages.catalog import CatalogFollower
+from tests.kafka.verdict import Judge
 
 SEGMENTS = Path(__file__).with_name("segments.yaml")
 DEADLINE_S = 60.0
@@ -108,10 +108,6 @@ class Fleet:
     def numbers(self):
         return range(self.settings.partitions)
 
-    @property
-    def rules(self):
-        return rules_of(self.settings)
-
     def topic(self, short_name):
         return self.settings.topic(short_name)
 
@@ -139,6 +135,10 @@ class Fleet:
     async def all_read(self):
         """Whether every stage is at the end of its input."""
         return all([await self.has_read_all(stage) for stage in ("live", "tags", "projection")])
+
+    async def judge(self, outages=()):
+        """The verdict over everything so far; nobody may have anything left to do."""
+        return await Judge(self.log, self.settings, await self.segments()).judge(outages)
 
     async def until(self, condition, what, deadline_s=DEADLINE_S):
         """Wait for an async condition; the seconds it took."""

@@ -55,3 +55,11 @@ async def kill_broker(storm):
     await asyncio.to_thread(storm.fleet.broker.kill)
     await asyncio.to_thread(storm.fleet.broker.start)
     storm.outages.append((begun_ms, time.time_ns() // 1_000_000))
+
+
+def victims(chance, slots, count):
+    """Random slots, none twice in a row: a worker that has not come back yet is not there to be killed."""
+    chosen = [chance.choice(slots)]
+    while len(chosen) < count:
+        chosen.append(chance.choice([slot for slot in slots if slot != chosen[-1]]))
+    return chosen

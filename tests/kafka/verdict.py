@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
+from octyseg.hosting.assembly import rules_of
 from octyseg.log.port import StoredRecord, read_through
 from octyseg.model.change import from_json, rfc3339
 from octyseg.model.outcome import decode_outcome
@@ -42,17 +43,19 @@ class Verdict(NamedTuple):
 
 
 class Judge:
-    """Reads a fleet's log back, once its workers have nothing left to do, and compares."""
+    """Reads a log back, once nobody has anything left to do, and compares."""
 
-    def __init__(self, fleet, segments):
-        self.fleet = fleet
+    def __init__(self, log, settings, segments):
+        self.log = log
+        self.settings = settings
+        self.rules = rules_of(settings)
         self.segments = segments
         self.examples = []
 
     async def judge(self, outages=()):
         """`outages` are (from, until) in epoch milliseconds in which the broker was away."""
         read = {name: await self._all(name) for name in ("events", "outcomes", "tags")}
-        refused = (await self.fleet.log.ends(self.fleet.topic("deadletter"), [0]))[0]
+        refused = (await self.log.ends(self.settings.topic("deadletter"), [0]))[0]
         expected = await asyncio.to_thread(self._expected, read["events"])
         raw, conflicting, changes = self._folded(read["tags"])
         counts = dict.fromkeys(("lost", "spurious", "false_inactions", "unlike", "unordered"), 0)
@@ -76,19 +79,19 @@ class Judge:
         )
 
     async def _all(self, short_name):
-        ends = await self.fleet.ends(short_name)
-        topic = self.fleet.topic(short_name)
+        topic = self.settings.topic(short_name)
+        ends = await self.log.ends(topic, range(self.settings.partitions))
         return {number: await self._partition(topic, number, end) for number, end in ends.items()}
 
     async def _partition(self, topic, number, end):
-        records = read_through(self.fleet.log, topic, number, 0, end)
+        records = read_through(self.log, topic, number, 0, end)
         return [StoredRecord(r.offset, r.timestamp, r.key, r.value) async for r in records]
 
     def _expected(self, events):
         found = {}
         for number, records in events.items():
-            topic = self.fleet.topic("events")
-            found |= expected_changes(self.segments, records, self.fleet.rules, topic=topic, partition=number)
+            topic = self.settings.topic("events")
+            found |= expected_changes(self.segments, records, self.rules, topic=topic, partition=number)
         return found
 
     def _folded(self, tags):
@@ -128,12 +131,13 @@ class Judge:
     def _lateness(self, tags, outages):
         """How long after its deadline and the grace each inaction was on `octyseg.tags`, in seconds."""
         inactions = {one.segment_id for one in self.segments if one.steps[-1].inaction}
-        late = []
+        late, seen = [], set()
         for records in tags.values():
             for record in records:
                 change = from_json(record.value)
-                if change.segment_id in inactions and change.reason == "matched":
-                    due_ms = datetime.fromisoformat(change.occurred_at).timestamp() * 1000 + self.fleet.rules.grace_ms
+                if change.segment_id in inactions and change.reason == "matched" and change.change_id not in seen:
+                    seen.add(change.change_id)
+                    due_ms = datetime.fromisoformat(change.occurred_at).timestamp() * 1000 + self.rules.grace_ms
                     if not _overlaps(due_ms, record.timestamp, outages):
                         late.append((record.timestamp - due_ms) / 1000)
         return late
@@ -166,6 +170,8 @@ def _standstills(events, outcomes, outages):
     """The longest time in seconds in which a partition got events and no outcome: outside outages, and across one."""
     longest = {False: 0, True: 0}
     for number, records in outcomes.items():
+        if not events[number]:
+            continue
         first_ms, last_ms = events[number][0].timestamp, events[number][-1].timestamp
         written = [r.timestamp for r in records if not r.key.startswith(b"\0") and decode_outcome(r.value)]
         inside = [at_ms for at_ms in written if at_ms <= last_ms]
