@@ -68,11 +68,13 @@ class Flush:
 
     async def _append(self, engine: Partition, records: Sequence[NewRecord]) -> None:
         appended = await self._log.append(self._topic, self._partition, records)
-        await self._take_back(engine, appended.first_offset)
+        # A foreign record may also lie between two batches of our own append.
+        if appended.next_offset != self._next_offset + len(records):
+            await self._take_back(engine, appended.next_offset)
         self._next_offset = appended.next_offset
 
     async def _take_back(self, engine: Partition, stop: int) -> None:
-        """What another wrote between our last append and `stop` has to be written again."""
+        """What another may have overwritten between our last append and `stop` has to be written again."""
         if stop > self._next_offset:
             foreign = read_through(self._log, self._topic, self._partition, self._next_offset, stop)
             keys = [record.key async for record in foreign]

@@ -183,7 +183,7 @@ class _Script:
         if kind == "point":
             self.actions.append(Arm(slot, Trigger(random.choice(CRASH_POINTS), random.choice((1, 1, 2, 4)), "crash")))
         elif kind == "call":
-            effect = random.choice(("refuse", "lose", "lose", "cancel", "crash"))
+            effect = random.choice(("refuse", "lose", "lose", "cancel", "crash", "cut", "part"))
             self.actions.append(Arm(slot, Trigger(random.choice(CALLS), random.choice((1, 1, 2, 4)), effect)))
         elif kind == "tags":
             trigger = Trigger(random.choice(TAGS_CALLS), 1, random.choice(("refuse", "lose", "crash")))

@@ -18,10 +18,22 @@ class ProcessLog:
 
     async def append(self, topic, partition, records):
         effect = await self._before(f"append {short(topic)}")
+        if effect in {"cut", "part"} and len(records) > 1:
+            return await self._append_in_two(effect, topic, partition, records)
         appended = await self.log.append(topic, partition, records)
         if effect == "lose":
             raise LogUnavailable(f"append {topic}: stored, but the answer was lost")
         return appended
+
+    async def _append_in_two(self, effect, topic, partition, records):
+        """A long append is several batches: the process may die between two of them, or be paused there."""
+        half = len(records) // 2
+        first = await self.log.append(topic, partition, records[:half])
+        if effect == "cut":
+            raise Crashed(f"append {topic}: only a part of it was stored")
+        await self._pause()
+        last = await self.log.append(topic, partition, records[half:])
+        return last._replace(first_offset=first.first_offset)
 
     async def commit(self, group, topic, offsets):
         effect = await self._before("commit")
@@ -53,8 +65,8 @@ class ProcessLog:
 
     async def _before(self, what):
         effect = self.armed.due(what)
-        if effect == "pause" and self.paused is None:
-            self.paused = asyncio.Event()
+        if effect == "pause":
+            await self._pause()
         while self.paused is not None:
             await self.paused.wait()
         if effect == "cancel":
@@ -64,6 +76,12 @@ class ProcessLog:
         if effect == "refuse":
             raise LogUnavailable(f"{what}: refused")
         return effect
+
+    async def _pause(self):
+        if self.paused is None:
+            self.paused = asyncio.Event()
+        while self.paused is not None:
+            await self.paused.wait()
 
     def resume(self):
         """Let the process go on where it was stopped."""
