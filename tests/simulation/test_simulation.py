@@ -17,6 +17,10 @@ from tests.simulation.verdict import run
 SEEDS = int(os.environ.get("OCTYSEG_SIMULATION_SEEDS", "8000"))
 FIRST = int(os.environ.get("OCTYSEG_SIMULATION_FIRST", "0"))
 BLOCK = 500
+BLOCKS = [
+    pytest.param(first, marks=[pytest.mark.slow] if first > FIRST + BLOCK else [])
+    for first in range(FIRST, FIRST + SEEDS, BLOCK)
+]
 
 
 def outcome_of(plan):
@@ -29,7 +33,7 @@ def outcome_of(plan):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("first", range(FIRST, FIRST + SEEDS, BLOCK))
+@pytest.mark.parametrize("first", BLOCKS)
 def test_nothing_is_lost_doubled_or_false_whatever_goes_wrong(first):
     for seed in range(first, min(first + BLOCK, FIRST + SEEDS)):
         plan = plan_of(seed)

@@ -97,7 +97,7 @@ def _loose(world):
     """
     plan, loose = world.plan, set()
     for action in plan.actions:
-        if isinstance(action, Edit) and (not action.settled or world.may_claim_late):
+        if isinstance(action, Edit) and (not action.settled or world.group.may_claim_late):
             same = {one.segment_id for one in plan.segments if one in action.segments}
             loose |= {one.segment_id for one in (*plan.segments, *action.segments)} - same
     return loose
