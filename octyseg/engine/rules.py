@@ -13,10 +13,12 @@ class Rules(Struct, frozen=True):
 
     `correction_horizon_ms`: how long after a deadline a late event still takes a match back.
     `live_max_age_ms`: an event older than this at arrival is history only. `future_ms`: one further
-    ahead of its arrival is refused.
+    ahead of its arrival is refused. `forgets`: whether a profile with nothing open, no tag and no
+    attributes is dropped a day after its last matching event.
     """
 
     grace_ms: int = 5_000
     correction_horizon_ms: int = 3_600_000
     live_max_age_ms: int = 7_200_000
     future_ms: int = 120_000
+    forgets: bool = True

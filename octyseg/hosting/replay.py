@@ -49,7 +49,6 @@ def replay(
             if due_ms is not None and due_ms < clock_ms:
                 yield from _changes(partition.tick(clock_ms))
         decided = partition.feed("replay", (StoredRecord(number, clock_ms, key, line),))
-        partition.committed(number + 1)
         yield from _changes(decided)
         for refused in decided.refused:
             on_refusal(number + 1, refused.refusal)

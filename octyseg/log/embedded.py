@@ -62,6 +62,11 @@ class EmbeddedLog:
         self._draining: asyncio.Task[None] | None = None
         self._watch = Watch(self._version, self._ends_of)
 
+    @property
+    def time(self) -> TimeMode:
+        """How the log keeps time; after `start` the file is known to agree."""
+        return self._time
+
     async def start(self) -> None:
         """Open the file, make it when it is not there."""
         self._writer = ThreadPoolExecutor(1, "octyseg-log-write")

@@ -59,7 +59,7 @@ def connect(path: str, busy_timeout_s: float) -> sqlite3.Connection:
         connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
         connection.execute("PRAGMA cell_size_check = ON")
-    except sqlite3.Error:
+    except BaseException:
         connection.close()
         raise
     return connection

@@ -24,7 +24,7 @@ _READ_BYTES = 4 << 20
 
 _COVERING = (
     "SELECT id, next_offset, last_ms, crc, payload FROM batches WHERE id >= coalesce("
-    "(SELECT max(id) FROM batches WHERE id >= ?1 AND id <= ?2), ?1) AND id < ?3 ORDER BY id"
+    "(SELECT max(id) FROM batches WHERE id >= :low AND id <= :at), :low) AND id < :high ORDER BY id"
 )
 
 
@@ -121,7 +121,7 @@ class Reading:
     def _checked(self, name: str, position: int, mark: Mark) -> Generator[BatchRow]:
         """Rows from the one that holds the position to the partition's end, as long as they are sound."""
         low = mark.slot << OFFSET_BITS
-        bounds = (low, low | position, low + (1 << OFFSET_BITS))
+        bounds = {"low": low, "at": low | position, "high": low + (1 << OFFSET_BITS)}
         following = position
         with (
             translated(self._path, f"{name} offset {position}"),

@@ -39,6 +39,8 @@ class FetchedBatch:
     def __iter__(self) -> Iterator[Record]:
         """The records from `position` on, once."""
         batch = self.batch
+        if batch is None:
+            return
         # A batch is fetched whole, also when reading starts in its middle.
         inside = batch.base_offset < self.position
         try:
@@ -62,8 +64,25 @@ def keep_batches(consumer: AIOKafkaConsumer) -> None:
 
 def chunk_of(place: TopicPartition, fetched: Sequence[FetchedBatch], generation: int = 0) -> Chunk:
     """One fetch of one partition as the port has it."""
-    batches = tuple(batch for batch in fetched if batch.batch is not None)
-    return Chunk(place.topic, place.partition, batches, fetched[-1].next_offset, generation)
+    return Chunk(place.topic, place.partition, fetched, fetched[-1].next_offset, generation)
+
+
+def start_of(chunk: Chunk) -> int:
+    """Where reading stood before the chunk: where the one before it ended, unless records were skipped."""
+    first = chunk.batches[0]
+    assert isinstance(first, FetchedBatch), "a chunk of another log"
+    return first.position
+
+
+def cut_below(chunk: Chunk, position: int) -> Chunk:
+    """The chunk without what lies below the position; for chunks that were fetched a second time."""
+    kept = []
+    for batch in chunk.batches:
+        assert isinstance(batch, FetchedBatch), "a chunk of another log"
+        if batch.next_offset > position:
+            batch.position = max(batch.position, position)
+            kept.append(batch)
+    return chunk._replace(batches=kept)
 
 
 def _unopened(_value: bytes) -> bytes:

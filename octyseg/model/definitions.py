@@ -12,6 +12,7 @@ from octyseg.model.definition import (
     EventTypeDefinition,
     SegmentDefinition,
 )
+from octyseg.model.documents import Kind
 from octyseg.model.problem import START, Place, Problem
 
 
@@ -24,11 +25,11 @@ class Definitions:
     event_types: tuple[EventTypeDefinition, ...] = ()
     account: AccountConfiguration | None = None
     warnings: tuple[str, ...] = ()
-    places: Mapping[str, Place] = field(default_factory=dict)
+    places: Mapping[tuple[Kind, str], Place] = field(default_factory=dict)
 
-    def problem(self, name: str, rule: str, text: str) -> str:
+    def problem(self, kind: Kind, name: str, rule: str, text: str) -> str:
         """A problem that only shows beside other definitions, as a line of this source."""
-        return Problem(self.places.get(name, START), name, rule, text).shown(self.source)
+        return Problem(self.places.get((kind, name), START), name, rule, text).shown(self.source)
 
 
 def known_event_types(*sources: Iterable[EventTypeDefinition]) -> dict[str, frozenset[str]]:

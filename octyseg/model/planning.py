@@ -152,7 +152,7 @@ class _Drawing:
             for event_type, name in rules_among.asked_properties(segment.definition):
                 if event_type in declared_here and name not in known[event_type]:
                     text = f'the segment "{segment.name}" asks for {name}: keep this property, or change it first'
-                    self._problem(event_type, "V17", text)
+                    self._problems.append(self._desired.problem("eventTypes", event_type, "V17", text))
 
     def _note(self, planned: Planned, *, is_new: bool, record: DefinitionRecord) -> None:
         if is_new:
@@ -165,7 +165,7 @@ class _Drawing:
         self._appends.append(record)
 
     def _problem(self, name: str, rule: str, text: str) -> None:
-        self._problems.append(self._desired.problem(name, rule, text))
+        self._problems.append(self._desired.problem("segments", name, rule, text))
 
 
 def _unused(new_id: NewId, used: set[str]) -> str:

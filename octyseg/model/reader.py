@@ -35,7 +35,7 @@ class Reader:
         self.segments: dict[str, SegmentDefinition] = {}
         self.event_types: dict[str, EventTypeDefinition] = {}
         self.account: AccountConfiguration | None = None
-        self.places: dict[str, Place] = {}
+        self.places: dict[tuple[Kind, str], Place] = {}
         self._items = items
 
     def read_event_types(self) -> None:
@@ -43,6 +43,7 @@ class Reader:
         for number, node in self._of("eventTypes"):
             name = _name(node, EventTypeDefinition, "event_type") or f"event type {number}"
             declared = self._read(node, EventTypeDefinition, name, _under("event_type", rules_account.event_type))
+            self.places.setdefault(("eventTypes", name), node.place)
             if name in self.event_types:
                 self._problem(node.place, name, "event_type", "this type is already declared above: keep one of them")
             elif declared:
@@ -72,7 +73,7 @@ class Reader:
             if written:
                 names.append(written)
                 places.append(node.place)
-                self.places.setdefault(written, node.place)
+                self.places.setdefault(("segments", written), node.place)
             if definition:
                 self.segments.setdefault(name, definition)
         for index, among in rules_among.v22(names):
@@ -111,7 +112,7 @@ class Reader:
 
     def _among(self, found: Iterator[Among]) -> None:
         for name, rule, text in found:
-            self._problem(self.places.get(name, START), name, rule, text)
+            self._problem(self.places.get(("segments", name), START), name, rule, text)
 
     def _problem(self, place: Place, name: str, rule: str, text: str) -> None:
         self.problems.append(Problem(place, name, rule, text))

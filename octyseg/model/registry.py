@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
+from pydantic.alias_generators import to_snake
 
 from octyseg.model.compile import compile_segment
 from octyseg.model.definition import AccountConfiguration, EventTypeDefinition
@@ -118,7 +119,7 @@ def _read(key: bytes, value: bytes | None) -> Shape | str | None:
         read = _MODELS[kind].model_validate_json(value)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
+        where = ".".join(to_snake(str(part)) for part in first["loc"])
         return f"definitions record {shown} is skipped: {where or 'value'}: {first['msg'].lower()}; apply it again"
     if key != _key(read):
         return f"definitions record {shown} is skipped: its value belongs under another key; apply it again"

@@ -5,7 +5,6 @@ and keys given twice under two spellings become findings; a key without a value 
 """
 
 import difflib
-from collections.abc import Iterator
 
 from octyseg.model.conditions import (
     FORMS,
@@ -79,7 +78,7 @@ def canonical(node: Node, model: type[Shape], path: Path = ()) -> tuple[Node, li
         key = accepted.get(written)
         keys.setdefault(written, node.keys[written])
         if key is None:
-            findings.append(((*path, written), unknown_key(written, accepted)))
+            findings.append(((*path, written), _unknown_key(node, written, accepted)))
         elif key in spelled:
             text = f"{written} and {spelled[key]} are the same field: keep one of them"
             findings.append(((*path, written), text))
@@ -117,13 +116,13 @@ def _first_words(node: Node) -> dict[str, Node]:
     return {("attribute" if key == "path" else key): value for key, value in node.entries.items()}
 
 
-def unknown_key(written: str, accepted: dict[str, str]) -> str:
+def _unknown_key(node: Node, written: str, accepted: dict[str, str]) -> str:
     """What to say of a key nobody knows: the nearest that is known, else all of them."""
     shown = one_line(written)
     camel = {key: spelling for spelling, key in reversed(accepted.items())}
     near = difflib.get_close_matches(written, accepted, n=1)
     if near:
-        return f"unknown key {shown}: did you mean {near[0]}?"
+        return f"unknown key {shown}: did you mean {absent_name(node, accepted[near[0]])}?"
     if len(camel) > _MOST_LISTED:
         return f"unknown key {shown}: remove it or correct its name"
     return f"unknown key {shown}: remove it, known here are {', '.join(sorted(camel.values()))}"
@@ -134,10 +133,3 @@ def absent_name(node: Node, key: str) -> str:
     written = [name.written for name in node.keys.values()]
     snake = any("_" in name for name in written) and not any(name != name.lower() for name in written)
     return key if snake else camel_name(key)
-
-
-def walk(node: Node) -> Iterator[Node]:
-    """The node and everything in it."""
-    yield node
-    for child in (*node.entries.values(), *node.items):
-        yield from walk(child)

@@ -95,7 +95,7 @@ class TreeBuilder:
             self._open[-1].key = Key(place, text)
             return
         value: Leaf = text
-        if event.style is None:
+        if event.style is None and event.tag is None:
             try:
                 value = plain_scalar(text)
             except NotANumber as error:

@@ -17,6 +17,7 @@ from octyseg.errors import ProjectionUnavailable
 from octyseg.log.port import Chunk
 from octyseg.model.outcome import Swept
 from octyseg.projection.writer import Marker, Update
+from octyseg.stages.deletion import end_deletions
 from octyseg.stages.outcomes import Fence
 from octyseg.stages.repair import Projection, settle, update_of
 
@@ -119,6 +120,7 @@ class ProjectionStage:
         own.floor = max(own.floor, read.reached.offset)
         if read.swept:
             await writer.mark_swept(partition, read.swept)
+            await end_deletions(self._projection, read.swept, read.reached.arrived_at_ms)
         metrics.PROJECTION_OUTCOMES.labels("applied").inc(written.applied)
         metrics.PROJECTION_OUTCOMES.labels("older").inc(written.older)
 

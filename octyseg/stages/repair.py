@@ -50,7 +50,6 @@ async def settle(projection: Projection, partition: int) -> Marker:
 
 async def rebuild(projection: Projection, partition: int, repair: Repair, cause: str) -> Marker:
     """Make the partition again from the states in the log; tells how far it is then."""
-    _logger.info("rebuilding the projection", partition=partition, cause=cause)
     metrics.PROJECTION_REBUILDS.labels(cause).inc()
     with metrics.RESTORE_SECONDS.labels("projection").time():
         # Looked at before the log is read: who comes later is not missing from the fold but newer.
@@ -70,6 +69,8 @@ async def rebuild(projection: Projection, partition: int, repair: Repair, cause:
             await projection.writer.remove(partition, gone[start : start + BATCH])
         reached = Marker(folded.end, await _arrival_before(projection, partition, folded.end))
         await projection.writer.apply(partition, [], repair, reached)
+        if folded.states:
+            _logger.info("projection rebuilt", partition=partition, profiles=len(folded.states), cause=cause)
         # A profile that a stage forgot while its older state was being put comes out again here.
         return await _catch_up(projection, partition, reached, folded.epoch)
 

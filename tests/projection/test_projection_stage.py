@@ -197,7 +197,7 @@ async def test_it_waits_while_redis_is_away_and_says_so_once(story, redis, valke
         await until(lambda: task.done() or any("waiting" in line["event"] for line in lines))
         socket.symlink_to(valkey_url.removeprefix("unix://"))
         await task
-    said = [line["event"] for line in lines if "projection" in line["event"] and "rebuild" not in line["event"]]
+    said = [line["event"] for line in lines if "projection" in line["event"] and "rebuilt" not in line["event"]]
     assert said == ["projection unavailable, waiting", "projection available again"]
     assert await agrees(projection_of(story.log, redis), story)
     await absent.aclose()

@@ -1,0 +1,54 @@
+# Everything a contributor does. `make help` lists it; each target does its own set-up.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+SEEDS ?= 20000
+UV := $(shell command -v uv || echo build/uv/bin/uv)
+RUN := .venv/bin/python
+export UV_PYTHON_DOWNLOADS := never
+.PHONY: help setup demo test test-fast check format bench kafka faults simulate schema
+
+help: ## list what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/' | column -t -s '|'
+
+setup: .venv/.ready ## put everything into .venv, with .venv/bin/octyseg in it
+
+build/uv/bin/uv:
+	$(PYTHON) -m venv build/uv && build/uv/bin/pip install --quiet --disable-pip-version-check 'uv>=0.9'
+
+.venv/.ready: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+demo: setup ## an hour of shop traffic through the whole of it, in seconds
+	@$(RUN) -m examples.demo
+
+test: setup ## everything a contributor needs (starts its own Valkey, and Kafka where Java is)
+	$(RUN) -m pytest -m 'not faults'
+
+test-fast: setup ## without Kafka and without the long ones, under a minute
+	$(RUN) -m pytest -m 'not faults and not kafka and not slow'
+
+check: setup ## lint, format, types
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+
+format: setup ## let ruff write
+	$(RUN) -m ruff format .
+	$(RUN) -m ruff check --fix .
+
+bench: setup ## events per second, as ratios within one run; writes build/bench/live.json
+	$(RUN) -m tests.benchmarks
+
+kafka: setup ## a real Kafka broker on loopback until interrupted
+	$(RUN) -m deploy.kafka.broker
+
+faults: setup ## the long fault matrix on a real broker
+	$(RUN) -m pytest -m faults --timeout 3600
+
+simulate: setup ## the seeded simulation, e.g. make simulate SEEDS=100000
+	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) $(RUN) -m pytest tests/simulation --timeout 36000
+
+schema: setup ## write the JSON Schema of definition files again
+	$(RUN) -m octyseg.model.schema

@@ -1,0 +1,1 @@
+"""Definitions to start from, and the demo that runs them."""

@@ -1,0 +1,5 @@
+"""`python -m octyseg` is the `octyseg` program."""
+
+from octyseg.cli import main
+
+main()

@@ -1,0 +1,78 @@
+"""The table of verbs, and what may stand before any of them.
+
+Verbs are functions in the modules beside this one; nothing is done here but naming them.
+"""
+
+from typing import Annotated
+
+import typer
+
+from octyseg import __version__
+from octyseg.cli import (
+    apply,
+    config,
+    delete,
+    dev,
+    diff,
+    get,
+    produce,
+    projection,
+    replay,
+    simulate,
+    tail,
+    topics,
+    validate,
+    worker,
+)
+
+
+class _Debug:
+    """Whether tracebacks are wanted; asked at the door."""
+
+    is_on = False
+
+
+debug = _Debug()
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"octyseg {__version__}")
+        raise typer.Exit
+
+
+def _before_any_verb(
+    *,
+    with_tracebacks: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[  # noqa: ARG001 - its callback has answered already
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Streaming customer segmentation: events in, segment tags and webhooks out."""
+    debug.is_on = with_tracebacks
+
+
+application = typer.Typer(
+    callback=_before_any_verb,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Where to work is the setting OCTYSEG_LOG; `octyseg config show` lists them all.",
+)
+application.command("validate")(validate.validate)
+application.command("diff")(diff.diff)
+application.command("apply")(apply.apply)
+application.command("replay")(replay.replay)
+application.command("produce")(produce.produce)
+application.command("simulate")(simulate.simulate)
+application.command("tail")(tail.tail)
+application.command("worker")(worker.worker)
+application.command("dev")(dev.dev)
+for name, group in (
+    ("get", get.group),
+    ("delete", delete.group),
+    ("topics", topics.group),
+    ("projection", projection.group),
+    ("config", config.group),
+):
+    application.add_typer(group, name=name)

@@ -1,0 +1,39 @@
+"""How a verb stays: workers run until they are told to end, by SIGTERM or Ctrl-C, and then end cleanly.
+
+On an embedded log the stages run in this process; on Kafka the topologies host them, which this
+package never imports by itself: they are found by name when they are wanted.
+"""
+
+import asyncio
+import importlib
+import signal
+from collections.abc import Callable
+from typing import Literal
+
+from octyseg import logs, metrics
+from octyseg.settings import Settings
+
+Time = Literal["wall", "events"] | None
+
+
+def host(loaded: Settings, what: str, on_ready: Callable[[], None] = lambda: None, *, time: Time = None) -> None:
+    """Run the stages of a worker (`live`, `tags` or `all`) until the process is told to end."""
+    # A worker is not a question: what it does on the way is worth reading.
+    logs.configure(loaded.log_level, loaded.log_format)
+    if loaded.embedded_file is None:
+        from octyseg.hosting.assembly import WORKERS
+
+        importlib.import_module("topologies.worker").run(WORKERS[what], loaded)
+    else:
+        with metrics.serving(loaded.metrics_port):
+            asyncio.run(_embedded(loaded, what, on_ready, time))
+
+
+async def _embedded(loaded: Settings, what: str, on_ready: Callable[[], None], time: Time) -> None:
+    from octyseg.hosting.assembly import WORKERS
+    from octyseg.hosting.embedded import run_embedded
+
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run_embedded(loaded, WORKERS[what], stop, time=time, on_ready=on_ready)

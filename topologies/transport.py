@@ -1,0 +1,155 @@
+"""Faust's transport `chunks://`: what was fetched of one partition reaches the agent as one message.
+
+The value of a message is a Chunk whose record batches nobody has opened. Faust keeps membership,
+assignment, rebalance and the rhythm of commits; which offset may be committed is told by `handled`
+alone, because Faust acks a message also when its agent failed, and keeps lists of every offset.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from typing import Any, ClassVar, cast
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import ConsumerStoppedError
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from mode import Service
+
+from octyseg.log.kafka_batches import chunk_of, keep_batches
+from octyseg.log.kafka_client import translated
+from octyseg.log.port import Chunk
+
+Committed = Callable[[str, int, int], Awaitable[None]]
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust comes without types for mypy
+    """The thread that owns aiokafka's consumer."""
+
+    logger = driver.logger
+
+    def _create_consumer(self, loop: Any) -> AIOKafkaConsumer:
+        consumer = super()._create_consumer(loop)
+        keep_batches(consumer)
+        return consumer
+
+    async def _fetch_records(
+        self,
+        consumer: AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109 - the signature is Faust's
+        max_records: int | None = None,
+    ) -> Mapping[TP, Chunk]:
+        """One chunk of each partition that has something, with the generation it was read under."""
+        if not self.consumer.flow_active:
+            return {}
+        fetcher = consumer._fetcher  # noqa: SLF001 - as the driver does
+        if consumer._closed or fetcher._closed:  # noqa: SLF001 - as the driver does
+            raise ConsumerStoppedError
+        with fetcher._subscriptions.fetch_context(), translated("reading"):  # noqa: SLF001 - as the driver does
+            fetched = await fetcher.fetched_records(active_partitions, timeout=timeout, max_records=max_records)
+        # No await lies between the fetcher's own look at the assignment and this line.
+        generation = consumer._coordinator.generation  # noqa: SLF001 - as the driver does
+        return {
+            TP(place.topic, place.partition): chunk_of(place, batches, generation) for place, batches in fetched.items()
+        }
+
+    def is_member(self) -> bool:
+        """Whether the group has taken this process in."""
+        coordinator = self._consumer._coordinator if self._consumer is not None else None  # noqa: SLF001 - as the driver does
+        return coordinator is not None and coordinator.generation > 0
+
+
+class Consumer(driver.Consumer):  # type: ignore[misc] # as above
+    """Chunks for messages, and the offsets that a host says were handled for acks."""
+
+    logger = driver.logger
+    on_committed: Committed | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._handled: dict[TP, int] = {}
+        super().__init__(*args, **kwargs)
+
+    def handled(self, topic: str, partition: int, offset: int) -> None:
+        """All below this offset is durable: the next commit takes it."""
+        self._handled[TP(topic, partition)] = offset
+
+    def committed_offsets(self) -> dict[tuple[str, int], int | None]:
+        """What Faust knows to be committed of each assigned partition."""
+        return {(tp.topic, tp.partition): self._committed_offset[tp] for tp in self.assignment()}
+
+    def is_member(self) -> bool:
+        """Whether the group has taken this process in."""
+        return cast("ConsumerThread", self._thread).is_member()
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - the signature is Faust's
+        """One message per partition."""
+        chunks, active = await self._wait_next_records(timeout)
+        if chunks is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        for tp, chunk in chunks.items():
+            # What is not given away here is fetched again: every resumption of the flow seeks first.
+            if not self.flow_active or chunk.generation != self.app.consumer_generation_id:
+                return
+            if active is None or tp in active or tp in self._buffered_partitions:
+                yield tp, self._to_message(tp, chunk)
+
+    def _to_message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:
+        """The message's offset is that of its last record: Faust drops what lies below its position."""
+        return ConsumerMessage(
+            chunk.topic,
+            chunk.partition,
+            chunk.next_offset - 1,
+            0.0,
+            1,
+            None,
+            None,
+            chunk,
+            None,
+            0,
+            0,
+            tp,
+            generation_id=chunk.generation,
+        )
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Between the last records of two chunks lie no gaps but records."""
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterable[TP]:
+        """The partitions that something was handled of; what Faust noted about acks is forgotten."""
+        self._acked.clear()
+        self._acked_index.clear()
+        return [tp for tp in self._handled if topics is None or tp in topics or tp.topic in topics]
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._handled.get(tp)
+
+    async def _commit_offsets(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:  # noqa: ARG002
+        """Commit, and remember what was committed only when it was."""
+        mine = self.assignment()
+        offsets = {tp: offset for tp, offset in offsets.items() if tp in mine}
+        if not offsets or not await self._commit(offsets):
+            return False
+        self._committed_offset.update(offsets)
+        if self.on_committed is not None:
+            for tp, offset in offsets.items():
+                await self.on_committed(tp.topic, tp.partition, offset)
+        return True
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """What was handled under another assignment and not committed will be read again."""
+        self._handled.clear()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def verify_all_partitions_active(self) -> None:
+        """The watchdog looks at progress; what Faust looks at here are its own single records."""
+
+
+class Transport(driver.Transport):  # type: ignore[misc] # as above
+    """What `chunks://` in a broker address stands for."""
+
+    Consumer: ClassVar[type[Service]] = Consumer
