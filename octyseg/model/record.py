@@ -46,6 +46,7 @@ Reason = Literal[
     "no_zone",
     "future",
     "unsupported",
+    "exhausted",
 ]
 
 Instant = Annotated[datetime, Meta(tz=True)] | int | None

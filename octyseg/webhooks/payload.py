@@ -4,6 +4,7 @@ Pure. A body depends on the change, the format and the profile's fields that wer
 scheduled, so that every attempt of a delivery posts the same bytes.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -39,3 +40,14 @@ def _octy(change: PublicChange, profile: dict[str, Any] | None) -> dict[str, Any
         "body": body,
         "date_time": change.occurred_at,
     }
+
+
+def fields_of(profile: dict[str, Any], paths: Sequence[str]) -> dict[str, Any]:
+    """The fields of a profile by their paths; what the profile has not is null."""
+    return {path: _at(profile, path.split(".")) for path in paths}
+
+
+def _at(value: Any, keys: Sequence[str]) -> Any:
+    for key in keys:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value

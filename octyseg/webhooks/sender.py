@@ -8,11 +8,11 @@ happens becomes an Answer; nothing is raised and nothing is retried here.
 import asyncio
 import ssl
 import time
-from typing import Literal, NamedTuple
 
 import httpcore
 import httpx
 
+from octyseg.webhooks.answer import Answer, Failure
 from octyseg.webhooks.dialling import GuardedBackend, Resolve, SystemResolver
 from octyseg.webhooks.guard import REFUSED, Policy, Refused, check_url
 
@@ -21,19 +21,6 @@ TOTAL_TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 16 * 1024
 KEEPALIVE_S = 15.0
 _GONE = 410
-
-Failure = Literal["refused", "timeout", "connect", "tls", "protocol", "status", "gone"]
-
-
-class Answer(NamedTuple):
-    """What became of an attempt. `failure` is None when it went well; `status` None when no answer came."""
-
-    failure: Failure | None
-    status: int | None
-    message: str
-    retry_after: str | None
-    body: bytes
-    duration_ms: int
 
 
 class Sender:

@@ -73,7 +73,10 @@ REFUSED = {
     ),
     "kind of something else": (
         "kind: pushEndpoints\n",
-        "1:1: kind: unknown kind pushEndpoints: write one of segments, eventTypes, accountConfigurations, webhookEndpoints",
+        (
+            "1:1: kind: unknown kind pushEndpoints: "
+            "write one of segments, eventTypes, accountConfigurations, webhookEndpoints"
+        ),
     ),
     "kind that is a list": (
         "kind: [segments]\n",
