@@ -37,7 +37,9 @@ CLOCK_LAG_SECONDS = Gauge(
     "How far a partition's clock is behind the log's time; deadlines wait for it",
     ["partition"],
 )
-OPEN_INSTANCES = Gauge("octyseg_open_instances", "Sequences that have begun and not ended", ["partition"])
+WAITING_PROFILES = Gauge(
+    "octyseg_waiting_profiles", "Profiles for which a deadline or an expiry is still to come", ["partition"]
+)
 PROFILES = Gauge("octyseg_profiles", "Profiles with a state", ["partition"])
 OPEN_PARTITIONS = Gauge("octyseg_open_partitions", "Partitions this process owns", ["stage"])
 

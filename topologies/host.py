@@ -5,13 +5,15 @@ the stage has handled is committed by Faust's consumer. A stage that raises ends
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any
 
 from faust.types import TP
 
 from octyseg import logs
+from octyseg.errors import OctysegError
 from octyseg.hosting.runner import group_of
+from octyseg.log import topics
 from octyseg.log.port import Chunk, Log
 from octyseg.settings import Settings
 from octyseg.stages.port import Stage
@@ -19,6 +21,8 @@ from topologies.app import App, Unopened, make_app
 from topologies.ending import end
 from topologies.lanes import Lanes
 from topologies.watchdog import Watchdog
+
+Closing = Callable[[], Awaitable[None]]
 
 _TICK_EVERY_S = 0.05
 # How long a chunk in hand may take to finish when its partition goes or the process ends.
@@ -28,7 +32,7 @@ _logger = logs.get(__name__)
 
 
 class Host:
-    """One stage in one Faust app, from the app's start to its stop."""
+    """One stage in one Faust app, from the app's start to its stop; `closing` is what is closed after it."""
 
     def __init__(
         self,
@@ -36,11 +40,14 @@ class Host:
         stage: Stage,
         log: Log,
         settings: Settings,
+        *closing: Closing,
         end: Callable[[str, BaseException | str], None] = end,
     ) -> None:
         self._app = app
         self._stage = stage
         self._log = log
+        self._topics = topics.specs(settings.namespace, settings.partitions)
+        self._closing = closing
         self._end = end
         self._jobs: list[asyncio.Task[None]] = []
         self._lanes = Lanes(
@@ -67,8 +74,12 @@ class Host:
             await self._lanes.take(chunk)
 
     async def _open(self) -> None:
-        await self._log.start()
-        await self._stage.start()
+        try:
+            await self._log.start()
+            await self._log.create_topics(self._topics)
+            await self._stage.start()
+        except OctysegError as error:
+            self._end(self._stage.name, error)
         self._app.consumer.on_committed = self._lanes.committed
         for name, job in (("ticks", self._tick()), ("is watched", self._watchdog.run())):
             task = asyncio.create_task(job, name=f"{self._stage.name} {name}")
@@ -88,6 +99,8 @@ class Host:
         await self._lanes.close()
         await self._stage.stop()
         await self._log.close()
+        for close in self._closing:
+            await close()
         _logger.info("stage stopped", stage=self._stage.name)
 
     def _on_handled(self, topic: str, number: int, offset: int) -> None:
@@ -116,8 +129,8 @@ class Host:
             self._end(self._stage.name, task.exception() or f"{task.get_name()}: it stopped by itself")
 
 
-def host(settings: Settings, stage: Stage, log: Log) -> App:
+def host(settings: Settings, stage: Stage, log: Log, *closing: Closing) -> App:
     """The Faust app that hosts the stage."""
     app = make_app(settings, stage.name)
-    Host(app, stage, log, settings)
+    Host(app, stage, log, settings, *closing)
     return app

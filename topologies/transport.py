@@ -5,6 +5,7 @@ assignment, rebalance and the rhythm of commits; which offset may be committed i
 alone, because Faust acks a message also when its agent failed, and keeps lists of every offset.
 """
 
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, cast
 
@@ -18,13 +19,16 @@ from octyseg.log.kafka_batches import chunk_of, keep_batches
 from octyseg.log.kafka_client import translated
 from octyseg.log.port import Chunk
 
+# Under the name of the library, whose own chatter is not what operators look for.
+_logger = logging.getLogger("faust.transport")
+
 Committed = Callable[[str, int, int], Awaitable[None]]
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust comes without types for mypy
     """The thread that owns aiokafka's consumer."""
 
-    logger = driver.logger
+    logger = _logger
 
     def _create_consumer(self, loop: Any) -> AIOKafkaConsumer:
         consumer = super()._create_consumer(loop)
@@ -61,7 +65,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Fau
 class Consumer(driver.Consumer):  # type: ignore[misc] # as above
     """Chunks for messages, and the offsets that a host says were handled for acks."""
 
-    logger = driver.logger
+    logger = _logger
     on_committed: Committed | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -88,11 +92,8 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # as above
         chunks, active = await self._wait_next_records(timeout)
         if chunks is None or self.should_stop:
             return
-        if not self.flow_active:
-            await self.perform_seek()
-            return
         for tp, chunk in chunks.items():
-            # What is not given away here is fetched again: every resumption of the flow seeks first.
+            # What is not given away here is fetched again: the flow only stops before another assignment.
             if not self.flow_active or chunk.generation != self.app.consumer_generation_id:
                 return
             if active is None or tp in active or tp in self._buffered_partitions:

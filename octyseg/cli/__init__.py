@@ -6,9 +6,8 @@ Data goes to stdout, messages to stderr. Exit codes: 0 done (diff: same), 1 it f
 
 import sys
 
-import typer
-
-from octyseg.cli.application import application, debug
+from octyseg.cli.output import tell
+from octyseg.cli.verbs import application, debug
 from octyseg.errors import OctysegError
 
 
@@ -30,4 +29,4 @@ def main() -> None:
 
 def _tell(text: str) -> None:
     for line in text.splitlines():
-        typer.secho(f"octyseg: {line}", err=True, fg="red")
+        tell(f"octyseg: {line}", "red")

@@ -3,6 +3,7 @@
 Tables are cut for a terminal only; in a pipe every value is whole. Rich honours NO_COLOR.
 """
 
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -38,12 +39,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> Non
     Console(width=None if on_terminal else _PIPE_COLUMNS, markup=False, highlight=False, emoji=False).print(table)
 
 
-def tell(text: str) -> None:
-    """A message to the person, on stderr."""
-    typer.echo(text, err=True)
+def tell(text: str, colour: str | None = None, *, to_stdout: bool = False) -> None:
+    """A line for the person, on stderr unless it is the answer; in colour on a terminal that wants it."""
+    wants_none = False if os.environ.get("NO_COLOR") else None
+    typer.secho(text, err=not to_stdout, fg=colour, color=wants_none)
 
 
 def warn(lines: Iterable[str]) -> None:
     """Warnings, one line each, on stderr."""
     for line in lines:
-        typer.secho(f"warning: {line}", err=True, fg="yellow")
+        tell(f"warning: {line}", "yellow")

@@ -1,12 +1,10 @@
 """How a plan is drawn up and shown: what `apply`, `diff` and `delete` would do or have done."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import typer
-
-from octyseg.cli.output import print_json, warn
+from octyseg.cli.output import print_json, tell, warn
 from octyseg.cli.session import definitions_in, read_registry
 from octyseg.errors import DefinitionError
 from octyseg.log.port import Log, NewRecord
@@ -56,9 +54,9 @@ def show(plan: Plan, output: str, *, done: bool) -> None:
     for name, sign, colour in _SIGNS:
         for planned in groups[name]:
             shown_id = f" ({planned.id})" if planned.kind == "segment" and (done or name != "created") else ""
-            typer.secho(f'{sign} {planned.kind} "{planned.name}"{shown_id}', fg=colour)
+            tell(f'{sign} {planned.kind} "{planned.name}"{shown_id}', colour, to_stdout=True)
             for line in _fields(planned):
-                typer.echo(f"    {line}")
+                tell(f"    {line}", to_stdout=True)
 
 
 def _plain(planned: Planned, *, with_id: bool) -> dict[str, object]:
@@ -71,8 +69,3 @@ def _fields(planned: Planned) -> Iterator[str]:
 
     for change in planned.fields:
         yield f"{change.field}: {json.dumps(change.old)} -> {json.dumps(change.new)}"
-
-
-def names(planned: Iterable[Planned]) -> str:
-    """The names of what was planned, for a sentence."""
-    return ", ".join(f'"{one.name}"' for one in planned)

@@ -13,7 +13,7 @@ from octyseg.cli.options import File, Form
 from octyseg.cli.output import print_table, tell, warn
 from octyseg.cli.session import begin, definitions_in
 from octyseg.model.change import TagChange, rfc3339, to_json
-from octyseg.model.record import Refusal
+from octyseg.model.refusal import Refusal
 
 SHOWN_REFUSALS = 20
 _LINES_BETWEEN_UPDATES = 1_000

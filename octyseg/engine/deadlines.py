@@ -6,6 +6,7 @@ applied first.
 
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.rules import DEDUPE_WINDOW_MS, Rules
+from octyseg.engine.sequence import contradict
 from octyseg.engine.state import Instance, ProfileState
 from octyseg.engine.subject import Match, Subject
 from octyseg.model.change import Reason
@@ -17,8 +18,10 @@ def next_due(state: ProfileState, rules: Rules) -> int | None:
     times += [tag.expires_at_ms for tag in state.tags if tag.expires_at_ms]
     if times:
         return min(times) + rules.grace_ms
-    if holds_nothing(state):
-        return max((*state.cooling.values(), *(at_ms + DEDUPE_WINDOW_MS for at_ms in state.seen.values())), default=0)
+    if rules.forgets and holds_nothing(state):
+        times = [at_ms + DEDUPE_WINDOW_MS for at_ms in state.seen.values()]
+        times += [sighting.at_ms + rules.grace_ms for sighting in state.sightings]
+        return max((*state.cooling.values(), *times), default=0)
     return None
 
 
@@ -62,11 +65,8 @@ def _run_out(subject: Subject, catalog: Catalog, instance: Instance) -> None:
         instance.correlation,
     )
     subject.match(segment, match)
-    tag = subject.tag(segment.segment_id)
-    if instance.contradiction is not None and tag is not None:
-        event_id, at_ms = instance.contradiction
-        if at_ms > tag.deadline_ms:
-            subject.remove(tag, "contradicted", at_ms, (event_id,), segment.webhook)
+    if instance.contradiction is not None:
+        contradict(subject, segment, *instance.contradiction)
 
 
 def _expire_tags(subject: Subject, catalog: Catalog, passed_ms: int) -> None:

@@ -5,8 +5,8 @@
     tick(clock_ms)               what time changes: deadlines, expiries, a bounded part of a sweep
     adopt(catalog)               new definitions; what they outdate is swept by the ticks that follow
 
-The clock never goes back. Within a feed it follows the records: before a record that arrived at A is
-applied, everything due before A - 1 is done, so results do not depend on how records were chunked.
+The clock never goes back. Within a feed it follows the records: before the first record that arrived
+at A is applied, everything due before A is done, so results do not depend on how records were chunked.
 State stays encoded until a profile is touched; a record no definition names never touches it.
 """
 
@@ -32,10 +32,10 @@ from octyseg.model.record import (
     InputRecord,
     Merge,
     Profile,
-    Refusal,
     decode,
     epoch_ms,
 )
+from octyseg.model.refusal import Refusal
 
 
 class Record(Protocol):
@@ -96,7 +96,8 @@ class Partition:
         else:
             decoded = decode_state(state)
             self.shelf.put(profile_id, state)
-        self.shelf.schedule(profile_id, deadlines.next_due(decoded, self.rules))
+        due_ms = deadlines.next_due(decoded, self.rules)
+        self.shelf.schedule(profile_id, None if due_ms is None else max(due_ms, decoded.arrived_at_ms))
         if deadlines.is_outdated(decoded, self.catalog):
             self._unswept.append(profile_id)
 
@@ -123,7 +124,7 @@ class Partition:
         for record in records:
             if record.timestamp != arrival_ms:
                 arrival_ms = record.timestamp
-                self._pass(arrival_ms - 1)
+                self._pass(arrival_ms)
                 latest = EPOCH + MILLISECOND * (arrival_ms + self.rules.future_ms)
             event = decode(record.key, record.value)
             if isinstance(event, Event):
@@ -147,14 +148,16 @@ class Partition:
         self._pass(clock_ms)
         while self._unswept and sweep > 0:
             sweep -= 1
-            profile_id = self._unswept.pop()
-            if profile_id in self.shelf:
+            profile_id = self._unswept[-1]
+            if profile_id in self.shelf and profile_id not in self._held:
                 self._hold(profile_id)
+            self._unswept.pop()
         return self._decided([])
 
     def next_due(self) -> int | None:
         """The instant the clock must pass before a tick does anything; None: nothing is due ever."""
-        return self.shelf.next_due()
+        due_ms = self.shelf.next_due()
+        return None if due_ms is None else max(due_ms, self.clock_ms)
 
     def take_swept(self) -> tuple[str, ...] | None:
         """Once per adoption, when the sweep is over: the deleted segments of which no tag is left here."""
@@ -196,7 +199,7 @@ class Partition:
             counts["repeated"] += 1
             return
         counts["matched"] += 1
-        state.events_offset = record.offset
+        state.events_offset, state.arrived_at_ms = record.offset, record.timestamp
         subject.now_ms = record.timestamp
         subject.touched, subject.erased = True, False
         sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
@@ -230,7 +233,7 @@ class Partition:
         if source.offset <= state.events_offset:
             self._counts["applied_before"] += 1
             return None
-        state.events_offset = source.offset
+        state.events_offset, state.arrived_at_ms = source.offset, source.timestamp
         subject.now_ms = source.timestamp
         subject.touched, subject.erased = True, False
         if type(record) is Profile:
@@ -253,7 +256,7 @@ class Partition:
             if len(subject.state.instances) != before:
                 self.shelf.mark_dirty((profile_id,))
             due_again_ms = deadlines.next_due(subject.state, self.rules)
-            self.shelf.schedule(profile_id, None if due_again_ms is None else max(due_again_ms, clock_ms + 1))
+            self.shelf.schedule(profile_id, None if due_again_ms is None else max(due_again_ms, clock_ms))
 
     def _hold(self, profile_id: str) -> Subject:
         """Take a profile in hand; what the catalog outdates goes first."""

@@ -63,9 +63,7 @@ def apply_all(subject: Subject, played: Iterable[tuple[Segment, Parts]], event: 
 def _apply(  # noqa: PLR0917 - private, one caller
     subject: Subject, segment: Segment, parts: Parts, event: Happening, correlation: str | None, rules: Rules
 ) -> None:
-    tag = subject.tag(segment.segment_id)
-    if tag is not None and tag.expires_at_ms and event.at_ms > tag.expires_at_ms:
-        subject.remove(tag, "expired", tag.expires_at_ms, (tag.anchor,), segment.webhook)
+    expire_before(subject, segment, event.at_ms)
     if len(segment.steps) == 1:
         at_ms = event.at_ms
         subject.match(segment, Match(event.event_id, at_ms, at_ms, at_ms, at_ms, (event.event_id,), correlation))
@@ -89,33 +87,51 @@ def _cancel(  # noqa: PLR0917 - private, one caller
 ) -> None:
     """The event of the inaction step came; cancelled instances leave `mine` too."""
     last = len(segment.steps) - 1
-    kept_for_later = False
     for instance in mine[:]:
-        if instance.step != last or event.at_ms < instance.acted_ms:
-            continue
-        if event.at_ms <= instance.deadline_ms:
-            _drop(subject, mine, instance)
-            if instance.contradiction is not None:
-                _contradict(subject, segment, *instance.contradiction)
-        else:
-            kept_for_later = True
-            if instance.contradiction is None or event.at_ms < instance.contradiction[1]:
-                instance.contradiction = (event.event_id, event.at_ms)
-    if kept_for_later:
-        return
+        if instance.step == last and instance.acted_ms <= event.at_ms <= instance.deadline_ms:
+            _give_up(subject, segment, mine, instance)
     tag = subject.tag(segment.segment_id)
-    if tag is None or event.at_ms < tag.acted_ms:
-        return
-    if event.at_ms > tag.deadline_ms:
-        _contradict(subject, segment, event.event_id, event.at_ms)
-    elif correlation == tag.correlation and subject.now_ms - tag.deadline_ms <= rules.correction_horizon_ms:
+    if (
+        tag is not None
+        and tag.acted_ms <= event.at_ms <= tag.deadline_ms
+        and tag.correlation == correlation
+        and subject.now_ms - tag.deadline_ms <= rules.correction_horizon_ms
+    ):
         subject.remove(tag, "late_event", event.at_ms, (event.event_id,), segment.webhook)
+    contradict(subject, segment, event.event_id, event.at_ms)
 
 
-def _contradict(subject: Subject, segment: Segment, event_id: str, at_ms: int) -> None:
+def contradict(subject: Subject, segment: Segment, event_id: str, at_ms: int) -> None:
+    """Take the tag away, or have the last match that may still come before the event do it once it came."""
+    instance = _last_waiting(subject, segment, at_ms)
+    if instance is not None:
+        if instance.contradiction is None or at_ms < instance.contradiction[1]:
+            instance.contradiction = (event_id, at_ms)
+        return
+    expire_before(subject, segment, at_ms)
     tag = subject.tag(segment.segment_id)
     if tag is not None and at_ms > tag.deadline_ms:
         subject.remove(tag, "contradicted", at_ms, (event_id,), segment.webhook)
+
+
+def expire_before(subject: Subject, segment: Segment, at_ms: int) -> None:
+    """A tag that ran out before this instant goes, unless a match may still come that prolonged it in time."""
+    tag = subject.tag(segment.segment_id)
+    if tag is None or not tag.expires_at_ms or at_ms <= tag.expires_at_ms:
+        return
+    if _last_waiting(subject, segment, tag.expires_at_ms + 1) is None:
+        subject.remove(tag, "expired", tag.expires_at_ms, (tag.anchor,), segment.webhook)
+
+
+def _last_waiting(subject: Subject, segment: Segment, before_ms: int) -> Instance | None:
+    """Of the instances that await the inaction and whose frame ended before this instant, the latest to end."""
+    found = None
+    if segment.steps[-1].inaction:
+        last = len(segment.steps) - 1
+        for one in subject.state.instances:
+            if one.segment_id == segment.segment_id and one.step == last and one.deadline_ms < before_ms:
+                found = one if found is None or one.deadline_ms >= found.deadline_ms else found
+    return found
 
 
 def _advance(
@@ -143,9 +159,7 @@ def _advance(
 def _open(subject: Subject, segment: Segment, mine: list[Instance], event: Happening, correlation: str | None) -> None:
     """An action that matches step 1, and advanced nothing."""
     if segment.compat_octy:
-        tag = subject.tag(segment.segment_id)
-        if tag is not None and event.at_ms > tag.deadline_ms:
-            subject.remove(tag, "contradicted", event.at_ms, (event.event_id,), segment.webhook)
+        contradict(subject, segment, event.event_id, event.at_ms)
     running = [instance for instance in mine if event.at_ms <= instance.deadline_ms]
     if running and segment.on_repeat == "ignore":
         return
@@ -153,15 +167,22 @@ def _open(subject: Subject, segment: Segment, mine: list[Instance], event: Happe
         if event.at_ms < running[-1].acted_ms:
             return
         for instance in running:
-            _drop(subject, mine, instance)
+            _give_up(subject, segment, mine, instance)
     instance = Instance(
         segment.segment_id, segment.version, event.event_id, event.at_ms, 0, 0, 0, [event.event_id], correlation
     )
-    if not _await_next(subject, segment, instance, event.at_ms):
-        return
     subject.state.instances.append(instance)
-    if len(mine) >= PARALLEL_INSTANCES:
-        subject.state.instances.remove(mine[0])
+    if not _await_next(subject, segment, instance, event.at_ms):
+        subject.state.instances.remove(instance)
+    elif segment.on_repeat == "parallel" and len(running) >= PARALLEL_INSTANCES:
+        _give_up(subject, segment, mine, running[0])
+
+
+def _give_up(subject: Subject, segment: Segment, mine: list[Instance], instance: Instance) -> None:
+    """An instance ends without a match; what it kept contradicts what else there is."""
+    _drop(subject, mine, instance)
+    if instance.contradiction is not None:
+        contradict(subject, segment, *instance.contradiction)
 
 
 def _drop(subject: Subject, mine: list[Instance], instance: Instance) -> None:
@@ -178,10 +199,12 @@ def _await_next(subject: Subject, segment: Segment, instance: Instance, acted_ms
         return True
     missing = object()
     for sighting in subject.state.sightings:
-        if sighting.segments.get(segment.segment_id, missing) != instance.correlation:
-            continue
-        if acted_ms < sighting.at_ms <= instance.deadline_ms:
+        if (
+            acted_ms < sighting.at_ms <= instance.deadline_ms
+            and sighting.segments.get(segment.segment_id, missing) == instance.correlation
+        ):
             return False
-        if sighting.at_ms > instance.deadline_ms and instance.contradiction is None:
-            instance.contradiction = (sighting.event_id, sighting.at_ms)
+    for sighting in subject.state.sightings:
+        if sighting.at_ms > instance.deadline_ms and segment.segment_id in sighting.segments:
+            contradict(subject, segment, sighting.event_id, sighting.at_ms)
     return True

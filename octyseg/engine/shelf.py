@@ -69,6 +69,11 @@ class Shelf:
         taken = [self._dirty.pop() for _ in range(min(most, len(self._dirty)))]
         return [(one, None if one in self._stubs else self._states.get(one)) for one in taken]
 
+    @property
+    def waiting(self) -> int:
+        """How many profiles wait for time to do something."""
+        return len(self._alarm_of)
+
     def schedule(self, profile_id: str, due_ms: int | None) -> None:
         """Have the profile looked at once the clock has passed `due_ms`."""
         if due_ms is None:

@@ -69,6 +69,8 @@ class ProfileState(Struct, array_like=True):
 
     `seen` maps the 64 bit digest of an event id that touched a definition to its event time.
     `cooling` maps a segment to the instant until which further matches of it are quiet.
+    `arrived_at_ms` is the arrival of the record applied last: what it made overdue waits for the
+    records that arrived at the same instant.
     """
 
     format: int = FORMAT
@@ -88,6 +90,7 @@ class ProfileState(Struct, array_like=True):
     created_at_ms: int | None = None
     updated_at_ms: int | None = None
     merged_into: str | None = None
+    arrived_at_ms: int = 0
 
 
 encode_state = msgspec.msgpack.Encoder().encode

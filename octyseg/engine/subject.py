@@ -59,7 +59,7 @@ class Subject:
         """The segment's rule came true: add or refresh the tag, unless conditions or the cooldown say no."""
         if segment.conditions:
             attributes = self.attributes()
-            if not all(admits(condition, attributes, self.now_ms) for condition in segment.conditions):
+            if not all(admits(condition, attributes, match.occurred_at_ms) for condition in segment.conditions):
                 return
         tag = self.tag(segment.segment_id)
         occurred_at_ms = match.occurred_at_ms
@@ -73,7 +73,7 @@ class Subject:
             kind: Kind | None = "added"
         else:
             kind = None if cooling or segment.notify == "on_enter" else "refreshed"
-        if match.occurred_at_ms >= tag.created_at_ms or kind == "added":
+        if match.occurred_at_ms >= tag.deadline_ms:
             tag.segment_tag, tag.version = segment.tag, segment.version
             tag.anchor, tag.anchor_ms = match.anchor, match.anchor_ms
             tag.acted_ms, tag.deadline_ms = match.acted_ms, match.deadline_ms

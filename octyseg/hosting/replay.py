@@ -15,7 +15,8 @@ from octyseg.engine.partition import Decided, Partition
 from octyseg.engine.rules import Rules
 from octyseg.log.port import StoredRecord
 from octyseg.model.change import TagChange
-from octyseg.model.record import Instant, Refusal, epoch_ms
+from octyseg.model.record import Instant, epoch_ms
+from octyseg.model.refusal import Refusal
 
 
 class _Envelope(Struct):

@@ -42,10 +42,16 @@ class Watch:
             if not future.done() and self._is_behind(positions):
                 future.set_result(None)
 
+    def look_again(self, positions: Mapping[Place, int]) -> None:
+        """Wake who waits with these positions, because they changed: what is known may be older than they are."""
+        for future, waiting in self._waiting.items():
+            if waiting is positions and not future.done():
+                future.set_result(None)
+
     async def news(self, positions: Mapping[Place, int], wait_s: float) -> None:
         """Return when one of the partitions has grown beyond its position or was never looked at, or the time is over.
 
-        `positions` may change meanwhile; whoever changes it calls `moved` with nothing.
+        `positions` may change meanwhile; whoever changes it calls `look_again`.
         """
         if self._is_behind(positions):
             return
@@ -105,7 +111,7 @@ class EmbeddedReader:
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Read on from here."""
         self._positions[topic, partition] = offset
-        self._watch.moved({})
+        self._watch.look_again(self._positions)
 
     def drop(self, topic: str, partition: int) -> None:
         """Stop reading the partition."""

@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, UnknownMemberIdError
 
 from octyseg.errors import LogUnavailable, UsageError
-from octyseg.log.kafka_client import Connection, retrying
+from octyseg.log.kafka_client import Connection, retrying, stopped
 from octyseg.log.kafka_reader import KafkaReader
 from octyseg.log.kafka_topics import Topics
 from octyseg.log.kafka_writer import Writer
@@ -88,15 +88,20 @@ class KafkaLog:
             await self._topics.require(topic, partitions)
         places = [TopicPartition(topic, partition) for topic in topics for partition in partitions]
         async with self._connection.answering("asking for ends"):
-            now_ms = self._writer.now_ms()
-            return now_ms, {tuple(place): end for place, end in (await self._asker.end_offsets(places)).items()}
+            async for attempt in retrying():
+                with attempt:
+                    now_ms = self._writer.now_ms()
+                    ends = await self._asker.end_offsets(places)
+        return now_ms, {tuple(place): end for place, end in ends.items()}
 
     async def starts(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
         """Lowest offset that retention left."""
         await self._topics.require(topic, partitions)
         places = [TopicPartition(topic, partition) for partition in partitions]
         async with self._connection.answering("asking for starts"):
-            found = await self._asker.beginning_offsets(places)
+            async for attempt in retrying():
+                with attempt:
+                    found = await self._asker.beginning_offsets(places)
         return {partition: found[TopicPartition(topic, partition)] for partition in partitions}
 
     async def committed(self, group: str, topic: str, partitions: Sequence[int]) -> dict[int, int | None]:
@@ -128,7 +133,7 @@ class KafkaLog:
                 raise UsageError(msg) from error
             raise
         finally:
-            await consumer.stop()
+            await stopped(consumer.stop)
 
     def reader(self) -> KafkaReader:
         """A reader without partitions."""

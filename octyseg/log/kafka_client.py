@@ -5,12 +5,12 @@ with what was being done. Nothing here knows of records or topics.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
 import stamina
-from aiokafka.errors import CorruptRecordException, KafkaError, UnknownError
+from aiokafka.errors import CorruptRecordException, KafkaError, KafkaTimeoutError, UnknownError
 
 from octyseg.errors import LogDamaged, LogUnavailable
 
@@ -40,7 +40,7 @@ class Connection(NamedTuple):
                     try:
                         await client.start()
                     except BaseException:
-                        await getattr(client, stop)()
+                        await stopped(getattr(client, stop))
                         raise
                     return client
         raise AssertionError  # retrying goes on until it is cut off
@@ -60,6 +60,15 @@ def retrying() -> Any:
     )
 
 
+async def stopped(stop: Callable[[], Awaitable[None]]) -> None:
+    """Stop a client. A cancellation that comes meanwhile is heard afterwards: aiokafka itself drops it."""
+    stopping = asyncio.ensure_future(stop())
+    try:
+        await asyncio.shield(stopping)
+    finally:
+        await asyncio.wait([stopping])
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Raise LogDamaged and LogUnavailable instead of aiokafka's errors."""
@@ -74,7 +83,8 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def _may_pass(error: Exception) -> bool:
-    # aiokafka maps every code it does not know to UnknownError and takes that for final.
+    # aiokafka maps every code it does not know to UnknownError, and takes that for final as it does a
+    # question for offsets that nobody answered in time.
     if isinstance(error, KafkaError):
-        return error.retriable or isinstance(error, UnknownError)
+        return error.retriable or isinstance(error, UnknownError | KafkaTimeoutError)
     return isinstance(error, OSError)

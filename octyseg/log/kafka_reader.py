@@ -9,7 +9,7 @@ import asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from octyseg.log.kafka_batches import chunk_of, keep_batches
-from octyseg.log.kafka_client import Connection, translated
+from octyseg.log.kafka_client import Connection, stopped, translated
 from octyseg.log.port import Chunk
 
 FETCH_BYTES = 4 * 1024 * 1024
@@ -63,7 +63,7 @@ class KafkaReader:
             self._starting.cancel()
         await asyncio.wait([self._starting])
         if not self._starting.cancelled() and self._starting.exception() is None:
-            await self._starting.result().stop()
+            await stopped(self._starting.result().stop)
 
     def _make(self) -> AIOKafkaConsumer:
         consumer = AIOKafkaConsumer(

@@ -29,7 +29,8 @@ class Problem(NamedTuple):
     def shown(self, source: str) -> str:
         """The problem as the line people read: `file:line:column: name: rule: what to do`."""
         about = f"{one_line(self.name)}: " if self.name else ""
-        return f"{source}:{self.place.line}:{self.place.column}: {about}{self.rule}: {self.text}"
+        # Texts quote the file, and a file may hold anything; the longest of ours has 300 letters.
+        return f"{source}:{self.place.line}:{self.place.column}: {about}{self.rule}: {one_line(self.text, 600)}"
 
 
 def one_line(text: str, limit: int = 80) -> str:

@@ -17,7 +17,7 @@ from octyseg.model.documents import Item, Kind
 from octyseg.model.draft import Draft, place_of
 from octyseg.model.node import Node, described, plain
 from octyseg.model.problem import START, Place, Problem
-from octyseg.model.rules import WARNINGS, Given, judge
+from octyseg.model.rules import STRICT_WARNINGS, WARNINGS, Given, judge
 from octyseg.model.rules_among import Among
 from octyseg.model.shape import Shape
 from octyseg.model.spelling import Finding, canonical
@@ -74,7 +74,7 @@ class Reader:
         """Read every segment of the source, and hold them against each other."""
         known = known_event_types(event_types, self.event_types.values())
         given = Given(min_exp_timeframe, known)
-        warnings = frozenset() if strict_catalog else WARNINGS
+        warnings = STRICT_WARNINGS if strict_catalog else WARNINGS
         names: list[str] = []
         places: list[Place] = []
         for number, node in self._of("segments"):

@@ -9,14 +9,15 @@ value: its reason is also the metric's label. Time limits need an arrival and ar
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from octyseg.model.refusal import Refusal, RefusedError
+from octyseg.model.structure import MAX_DEPTH, MAX_KEYS, check_structure, lowered
+
 MAX_RECORD_BYTES = 32 * 1024
-MAX_DEPTH = 16
-MAX_KEYS = 256
 # Fewer brackets than this cannot nest too deep in a record whose objects are two deep.
 MAX_LISTS = MAX_DEPTH - 3
 MAX_PROFILE_ID_BYTES = 256
@@ -28,37 +29,9 @@ NOT_IDS = frozenset({"", "null", "undefined"})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
-Reason = Literal[
-    "empty",
-    "key_missing",
-    "key_mismatch",
-    "bad_profile_id",
-    "too_large",
-    "not_utf8",
-    "bad_json",
-    "duplicate_key",
-    "bad_number",
-    "too_deep",
-    "too_many_keys",
-    "bad_field",
-    "unknown_type",
-    "bad_time",
-    "no_zone",
-    "future",
-    "unsupported",
-    "exhausted",
-]
-
 Instant = Annotated[datetime, Meta(tz=True)] | int | None
 # profile_id, event_type, event_properties, created_at, event_id, type
 _EVENT_KEYS = 6
-
-
-class Refusal(Struct, frozen=True):
-    """Why a record goes to the dead letters: a reason from the closed set and a sentence for a person."""
-
-    reason: Reason
-    message: str
 
 
 class Event(Struct, gc=False):
@@ -110,12 +83,6 @@ _decoders: dict[str, Callable[[bytes], InputRecord]] = {
     "merge": msgspec.json.Decoder(Merge).decode,
     "erase": msgspec.json.Decoder(Erase).decode,
 }
-_decode_any = msgspec.json.Decoder().decode
-
-
-class _Refused(Exception):  # control flow inside this module only
-    def __init__(self, reason: Reason, message: str) -> None:
-        self.refusal = Refusal(reason, message)
 
 
 def decode(key: bytes | None, value: bytes | None) -> InputRecord | Refusal:
@@ -127,22 +94,34 @@ def decode(key: bytes | None, value: bytes | None) -> InputRecord | Refusal:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return _second_look(key, value, error)
     profile_id = event.profile_id
-    if key is None or key != profile_id.encode() or not profile_id.isprintable() or profile_id in NOT_IDS:
+    if (
+        key is None
+        or key != profile_id.encode()
+        or not profile_id.isprintable()
+        or profile_id < "!"  # empty, or begins with a space
+        or len(key) > MAX_PROFILE_ID_BYTES
+        or profile_id in NOT_IDS
+    ):
         refusal = _identity_refusal(key, profile_id)
         if refusal is not None:
             return refusal
     properties = event.event_properties
-    # Every key of a flat record shows as `":` once; those it left out make up for what is missing.
+    # Every key of a flat record shows as `":` once, unless white space parts it from its colon; those
+    # it left out make up for what is missing.
     keys = value.count(b'":') + (event.created_at is None) + (event.event_id is None) + (event.type is None)
     if (
         properties is None
         or keys != len(properties) + _EVENT_KEYS
         or keys > MAX_KEYS
         or (value.find(b"[") >= 0 and value.count(b"[") > MAX_LISTS)
+        or value.find(b" :") >= 0
+        or value.find(b"\t") >= 0
+        or value.find(b"\n") >= 0
+        or value.find(b"\r") >= 0
     ):
         try:
-            _check_structure(value)
-        except _Refused as refused:
+            check_structure(value)
+        except RefusedError as refused:
             return refused.refusal
     if event.type is not None and event.type != "event":
         return _other_type(event, value)
@@ -204,7 +183,7 @@ def _other_type(event: Event, value: bytes) -> InputRecord | Refusal:
     try:
         return decoder(value)
     except msgspec.ValidationError as error:
-        return Refusal("bad_field", f"{event.type} record: {_lower(error)}")
+        return Refusal("bad_field", f"{event.type} record: {lowered(error)}")
 
 
 def _second_look(key: bytes | None, value: bytes, error: Exception) -> InputRecord | Refusal:
@@ -212,8 +191,8 @@ def _second_look(key: bytes | None, value: bytes, error: Exception) -> InputReco
     if value.startswith(b"\xef\xbb\xbf"):
         return decode(key, value[3:])
     try:
-        document = _check_structure(value)
-    except _Refused as refused:
+        document = check_structure(value)
+    except RefusedError as refused:
         return refused.refusal
     if not isinstance(document, dict):
         return Refusal("bad_field", "the record is not a JSON object: send one object a record")
@@ -226,70 +205,5 @@ def _second_look(key: bytes | None, value: bytes, error: Exception) -> InputReco
             return Refusal("no_zone", f"created_at {created_at!r} has no zone: end it with Z or an offset")
         return Refusal("bad_time", f"created_at {created_at!r} is not RFC 3339: send e.g. 2026-11-21T10:11:12.123Z")
     if "range" in str(error):
-        return Refusal("bad_number", f"{_lower(error)}: send numbers a double can hold")
-    return Refusal("bad_field", _lower(error))
-
-
-def _check_structure(value: bytes) -> Any:
-    """The exact look at JSON: raises _Refused, or returns the document."""
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        raise _Refused("not_utf8", "the record is not UTF-8: encode it as UTF-8") from None
-    try:
-        document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int)
-        _decode_any(value)
-    except RecursionError:
-        raise _Refused("too_deep", f"the record nests deeper than {MAX_DEPTH}: flatten it") from None
-    except msgspec.ValidationError as error:
-        raise _Refused("bad_number", f"{_lower(error)}: send numbers a double can hold") from None
-    except (ValueError, msgspec.DecodeError) as error:
-        raise _Refused("bad_json", f"the record is not JSON: {_lower(error)}") from None
-    depth, keys = _measure(document)
-    if depth > MAX_DEPTH:
-        raise _Refused("too_deep", f"the record nests {depth} deep: at most {MAX_DEPTH} are taken")
-    if keys > MAX_KEYS:
-        raise _Refused("too_many_keys", f"the record has {keys} keys: at most {MAX_KEYS} are taken")
-    return document
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    document = dict(pairs)
-    if len(document) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise _Refused("duplicate_key", f"key {twice!r} stands twice in one object: send it once")
-    return document
-
-
-def _no_constant(name: str) -> None:
-    raise _Refused("bad_number", f"{name} is not JSON: leave the key out instead")
-
-
-def _bounded_int(digits: str) -> int:
-    if len(digits) > 309:  # noqa: PLR2004 - the decimal digits of the largest double
-        raise _Refused("bad_number", f"a whole number of {len(digits)} digits: send numbers a double can hold")
-    return int(digits)
-
-
-def _measure(document: Any) -> tuple[int, int]:
-    """Depth and number of keys, without recursion."""
-    depth = keys = 0
-    level = [document]
-    while level:
-        below: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                keys += len(item)
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        if any(isinstance(item, dict | list) for item in level):
-            depth += 1
-        level = below
-    return depth, keys
-
-
-def _lower(error: Exception) -> str:
-    text = str(error)
-    return text[:1].lower() + text[1:]
+        return Refusal("bad_number", f"{lowered(error)}: send numbers a double can hold")
+    return Refusal("bad_field", lowered(error))

@@ -49,13 +49,15 @@ RULES: dict[str, Rule] = {
     "V19": _alone(rules_sequence.v19),
     "V20": _alone(rules_sequence.v20),
     "V21": _alone(rules_segment.v21),
+    "null": _alone(rules_sequence.null),
     "event_type": _alone(rules_catalog.event_type),
     "option": _alone(rules_segment.option),
     "condition": _alone(rules_conditions.condition),
 }
 
-# Rules whose breach is only worth a warning, unless the catalog is strict.
-WARNINGS = frozenset({"V16"})
+# Rules whose breach is only worth a warning; under a strict catalog, V16 is none of them.
+WARNINGS = frozenset({"V16", "null"})
+STRICT_WARNINGS = frozenset({"null"})
 
 
 def judge(draft: Draft, given: Given) -> Iterator[tuple[str, Finding]]:

@@ -4,6 +4,7 @@ Asked once for a file by octyseg.model.reading, and again by octyseg.model.plann
 everything that is defined already. `where` of a finding is the name of the definition it is about.
 """
 
+from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -43,9 +44,12 @@ def v23(definitions: Mapping[str, SegmentDefinition], judged: frozenset[str]) ->
 
 
 def cycle(definitions: Mapping[str, SegmentDefinition], judged: frozenset[str]) -> Iterator[Among]:
-    """No judged segment depends on itself by way of others."""
+    """No judged segment depends on itself by way of others; each circle is told once."""
+    asked = {name: references(definition) for name, definition in definitions.items()}
+    told: set[str] = set()
     for name in definitions:
-        if name in judged and (way := _way_back(name, definitions)):
+        if name in judged and name not in told and (way := _way_back(name, asked)):
+            told.update(way)
             circle = " -> ".join(way)
             yield Among(name, "cycle", f"it depends on itself ({circle}): remove one of these conditions")
 
@@ -79,16 +83,20 @@ def _leaves(definition: SegmentDefinition) -> Iterator[ConditionTree]:
                 yield leaf
 
 
-def _way_back(start: str, definitions: Mapping[str, SegmentDefinition]) -> list[str] | None:
+def _way_back(start: str, asked: Mapping[str, list[str]]) -> list[str] | None:
     """The shortest way from a segment over its references to itself."""
-    ways = [[start]]
-    seen: set[str] = set()
-    while ways:
-        way = ways.pop(0)
-        for name in references(definitions[way[-1]]) if way[-1] in definitions else []:
+    came_from: dict[str, str] = {}
+    waiting = deque([start])
+    while waiting:
+        here = waiting.popleft()
+        for name in asked.get(here, ()):
             if name == start:
-                return [*way, name]
-            if name not in seen:
-                seen.add(name)
-                ways.append([*way, name])
+                way = [start]
+                while here != start:
+                    way.append(here)
+                    here = came_from[here]
+                return [start, *reversed(way)]
+            if name not in came_from:
+                came_from[name] = here
+                waiting.append(name)
     return None

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from octyseg.model.definition import MAX_FRAME_DAYS, MAX_FRAME_MINUTES, MAX_NAME_LENGTH
 from octyseg.model.draft import Draft
+from octyseg.model.meaning import minutes_ms
 from octyseg.model.spelling import Finding
 
 TYPES = ("live", "past", "dynamic", "static")
@@ -135,7 +136,10 @@ def _spans(draft: Draft) -> Iterator[Finding]:
     """Cooldown and life of the tag are lengths of time."""
     for key, least in (("cooldown_minutes", "0"), ("tag_ttl_minutes", "more than 0")):
         minutes = draft.number(key)
-        too_little = minutes is not None and (minutes < 0 or (minutes == 0 and key == "tag_ttl_minutes"))
-        if too_little or (minutes is not None and minutes > MAX_FRAME_MINUTES):
+        if minutes is None:
+            continue
+        # A life that rounds to nothing would be one without end.
+        too_little = minutes < 0 or (key == "tag_ttl_minutes" and minutes_ms(minutes) < 1)
+        if too_little or minutes > MAX_FRAME_MINUTES:
             wanted = f"write {least} to {MAX_FRAME_MINUTES} minutes ({MAX_FRAME_DAYS} days), or leave it out"
             yield draft.at(key), f"{draft.named(key)} is {minutes}: {wanted}"

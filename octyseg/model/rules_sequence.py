@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from octyseg.model.definition import MAX_FRAME_DAYS, MAX_FRAME_MINUTES
 from octyseg.model.draft import Draft
-from octyseg.model.meaning import comparable
+from octyseg.model.meaning import comparable, minutes_ms
 from octyseg.model.node import plain
 from octyseg.model.spelling import Finding
 
@@ -42,7 +42,7 @@ def v8(draft: Draft, least_minutes: float) -> Iterator[Finding]:
             text = f"{name} is missing, but another event follows: {least}"
         elif minutes is None:
             continue
-        elif minutes < least_minutes:
+        elif minutes < least_minutes or minutes_ms(minutes) < 1:
             text = f"{name} is {minutes} minutes, but another event follows: {least}"
         elif minutes > MAX_FRAME_MINUTES:
             text = f"{name} is {minutes} minutes: use at most {MAX_FRAME_MINUTES} ({MAX_FRAME_DAYS} days)"
@@ -149,6 +149,15 @@ def v18(draft: Draft) -> Iterator[Finding]:
                 yield path, f"a name in {name} is empty: write the name of a property"
             if isinstance(value.value, dict | list):
                 yield path, f"{key} has more than one value: compare it with one text, number, true or false"
+
+
+def null(draft: Draft) -> Iterator[Finding]:
+    """A property without a value asks for events that say null, which is seldom what was meant."""
+    for step in draft.steps:
+        for key, value in step.child("event_properties").node.entries.items():
+            if value.value is None:
+                text = f"{key} has no value, so it matches only events that say null: give it a value, or remove it"
+                yield (*step.at("event_properties"), key), text
 
 
 def v19(draft: Draft) -> Iterator[Finding]:

@@ -27,6 +27,7 @@ USERS = "users.lock"
 ADDRESS = "address.json"
 LOG = "valkey.log"
 SNAPSHOT = "dump.rdb"
+SOCKETS = "octyseg-"
 START_TIMEOUT_S = 60.0
 _PR_SET_PDEATHSIG = 1
 
@@ -54,6 +55,7 @@ def main(directory: Path) -> int:
 def keep(directory: Path, on_ready: Callable[[], None]) -> None:
     """Hold Valkey up until nobody uses it; one that dies before that is started again at the same address."""
     unused = threading.Event()
+    _clear_up_after_a_killed_keeper(directory)
     # A path beside the log may be longer than the 104 bytes that a socket's name may have.
     with _private_directory() as sockets, (directory / USERS).open("a") as users:
         servers = [_start_or_start_empty(directory, sockets / "valkey.sock")]
@@ -91,6 +93,8 @@ def _start(directory: Path, path: Path) -> "subprocess.Popen[bytes]":
         "unixsocketperm": "700",
         "dir": str(directory),
         "save": "300 1",
+        # A full disk must not keep it, and all who wait for its directory, for ever.
+        "shutdown-on-sigterm": "force",
         "appendonly": "no",
         "dbfilename": SNAPSHOT,
         "loglevel": "warning",
@@ -126,11 +130,18 @@ def _wait_until_it_answers(server: "subprocess.Popen[bytes]", path: Path) -> Non
 
 @contextlib.contextmanager
 def _private_directory() -> Iterator[Path]:
-    directory = tempfile.mkdtemp(prefix="octyseg-")
+    directory = tempfile.mkdtemp(prefix=SOCKETS)
     try:
         yield Path(directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _clear_up_after_a_killed_keeper(directory: Path) -> None:
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        left = Path(json.loads((directory / ADDRESS).read_text())["url"].removeprefix("unix://")).parent
+        if left.name.startswith(SOCKETS):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _write_address(directory: Path, path: Path) -> None:

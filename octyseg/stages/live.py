@@ -222,6 +222,7 @@ class LiveStage:
             metrics.LAG_RECORDS.labels(self.name, self._events, number).set(behind)
             metrics.CLOCK_LAG_SECONDS.labels(number).set(max(told_ms - held.engine.clock_ms, 0) / 1000)
             metrics.PROFILES.labels(number).set(len(held.engine))
+            metrics.WAITING_PROFILES.labels(number).set(held.engine.shelf.waiting)
         await asyncio.gather(*caught_up)
 
     async def _pass_time_of(self, held: _Open, told_ms: int) -> None:

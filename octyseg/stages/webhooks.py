@@ -30,7 +30,10 @@ from octyseg.webhooks.queue import Marker
 
 LOOK_EVERY_S = 5.0
 POLL_EVERY_S = 0.5
-DRAIN_S = 5.0
+# Posts to healthy receivers end within it; others are sent again by the next owner, under the same id.
+DRAIN_S = 0.5
+# How long Redis may take for the last results.
+FLUSH_S = 5.0
 
 _logger = logs.get(__name__)
 
@@ -129,7 +132,7 @@ class WebhooksStage:
         """Let posts under way end and write down what became of them; the rest is the next owner's."""
         await self._outboxes.close(partition, DRAIN_S)
         try:
-            async with asyncio.timeout(DRAIN_S):
+            async with asyncio.timeout(FLUSH_S):
                 await self._ledger.flush(partition)
         except TimeoutError:
             _logger.warning("results of deliveries were not written: they will be sent again", partition=partition)

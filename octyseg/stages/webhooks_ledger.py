@@ -12,7 +12,7 @@ from typing import NamedTuple
 from octyseg import metrics
 from octyseg.engine.partition import Refused
 from octyseg.log.port import Log, NewRecord, StoredRecord
-from octyseg.model.record import Refusal
+from octyseg.model.refusal import Refusal
 from octyseg.stages import deadletter
 from octyseg.stages.crashpoints import Pass
 from octyseg.webhooks.breaker import Breaker

@@ -160,7 +160,7 @@ class Queue:
         marker = await self.marker(partition)
         return marker is not None and marker.tags >= floor
 
-    async def _mark(self, partition: int, values: dict[str, Any]) -> None:
+    async def _mark(self, partition: int, values: Any) -> None:
         with answering():
             await self._redis.hset(self._key("marker", partition), mapping=values)
 

@@ -115,6 +115,17 @@ async def test_a_seek_while_a_reader_waits_takes_effect_at_once(log):
     assert (chunk.partition, chunk.next_offset) == (2, 1)
 
 
+async def test_an_append_of_this_process_wakes_its_readers_without_a_look_at_the_file(log, monkeypatch):
+    monkeypatch.setattr("octyseg.log.embedded_reader._POLL_S", 3_600)
+    reader = log.reader()
+    reader.seek("events", 0, 0)
+    waiting = asyncio.create_task(reader.read(60))
+    while log._watch._version is None:
+        await log.ends("events", [0])
+    await log.append("events", 0, numbered(1))
+    assert [chunk.next_offset for chunk in await waiting] == [1]
+
+
 async def test_a_chunk_of_a_partition_that_was_dropped_during_the_read_is_not_given(log):
     await log.append("events", 0, numbered(1))
     reader = log.reader()

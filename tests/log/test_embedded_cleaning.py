@@ -4,6 +4,8 @@ from random import Random
 
 import pytest
 
+from octyseg.log.embedded_cleaning import Plan
+from octyseg.log.embedded_rows import EmbeddedRecord
 from octyseg.log.port import NewRecord, TopicSpec, read_through
 from tests.log.promises import collect, numbered
 
@@ -161,6 +163,14 @@ async def test_what_is_appended_while_compaction_runs_is_kept(log, open_embedded
     kept = await contents(log, "state", 1)
     assert {key: value for _, key, value in kept} == {k: v for k, v in newest.items() if v is not None}
     assert len({key for _, key, _ in kept}) == len(kept)
+
+
+def test_a_plan_keeps_what_it_does_not_know():
+    plan = Plan({b"a": 3}, stop=5, horizon_ms=0)
+    assert plan.keeps(EmbeddedRecord(5, 1, b"new", b"1"))
+    assert plan.keeps(EmbeddedRecord(6, 1, b"a", b"2"))
+    assert plan.keeps(EmbeddedRecord(3, 1, b"a", b"1"))
+    assert not plan.keeps(EmbeddedRecord(2, 1, b"a", b"0"))
 
 
 async def test_compaction_in_steps_gives_what_one_step_gives(log, monkeypatch):

@@ -6,6 +6,7 @@ import pytest
 
 from octyseg.errors import LogDamaged, LogUnavailable, UsageError
 from octyseg.log.embedded_errors import translated
+from octyseg.log.embedded_file import _insist
 from octyseg.log.port import NewRecord, TopicSpec
 from tests.log.promises import numbered, read_partition
 
@@ -88,6 +89,30 @@ async def test_a_process_that_keeps_the_file_locked_is_not_waited_for_for_ever(o
     hog.execute("ROLLBACK")
     hog.close()
     assert (await log.append("events", 0, numbered(1))).first_offset == 0
+
+
+class Locked:
+    """A connection to a file that is locked for so many times, as SQLite says it without waiting itself."""
+
+    def __init__(self, times):
+        self.times = times
+
+    def execute(self, statement):
+        self.times -= 1
+        if self.times >= 0:
+            locked = sqlite3.OperationalError("database is locked")
+            locked.sqlite_errorcode = sqlite3.SQLITE_BUSY
+            raise locked
+        return self
+
+    def fetchone(self):
+        return ("wal",)
+
+
+def test_a_lock_that_passes_is_waited_for_and_one_that_stays_is_not():
+    assert _insist(Locked(3), "SELECT 'wal'", patience_s=60) == ("wal",)
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        _insist(Locked(10**9), "SELECT 'wal'", patience_s=0)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,8 @@ import contextlib
 import sys
 from pathlib import Path
 
+import pytest
+
 from octyseg.log.port import TopicSpec, read_through
 from tests.log.promises import numbered
 
@@ -80,7 +82,8 @@ async def test_a_reader_follows_what_another_process_appends(tmp_path, open_embe
         await last_words(process)
 
 
-async def test_processes_that_start_together_make_one_file(open_embedded):
+@pytest.mark.parametrize("attempt", range(8))
+async def test_processes_that_start_together_make_one_file(open_embedded, attempt):
     logs = await asyncio.gather(*(open_embedded() for _ in range(6)))
     spec = TopicSpec("events", 2, compacted=False, retention_ms=-1)
     made = await asyncio.gather(*(log.create_topics([spec]) for log in logs))

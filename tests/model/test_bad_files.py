@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octyseg.errors import DefinitionError, UsageError
@@ -183,6 +183,12 @@ def test_all_problems_of_a_file_are_told_at_once_in_the_order_of_its_lines():
     ]
 
 
+def test_what_a_file_holds_never_breaks_the_line_it_is_told_in():
+    text = changed(LIVE_1, ("segmentType: live", r'segmentType: "li\nve\x1b[31m"'))
+    line = r"segments.yaml:4:5: Fresh complaint: V2: segmentType is li\nve\x1b[31m: write one of live, past, dynamic, "
+    assert problems(text) == [line + "static"]
+
+
 def test_a_key_in_two_spellings_is_refused():
     text = changed(LIVE_1, ("    segmentTimeframe", "    sub_type: 1\n    segmentTimeframe"))
     line = "segments.yaml:6:5: Fresh complaint: key: sub_type and segmentSubtype are the same field: keep one of them"
@@ -224,6 +230,7 @@ def read_or_refused(data, source):
         return None, refused.problems
 
 
+@settings(deadline=None)
 @given(tree=TREES)
 def test_any_tree_is_read_or_refused_and_never_breaks_the_reader(tree):
     definitions, lines = read_or_refused(json.dumps(tree).encode(), "any.yaml")
@@ -231,6 +238,7 @@ def test_any_tree_is_read_or_refused_and_never_breaks_the_reader(tree):
     assert all(line.startswith("any.yaml:") for line in lines)
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused_and_never_break_the_reader(data):
     definitions, lines = read_or_refused(data, "any")

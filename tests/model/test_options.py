@@ -107,6 +107,7 @@ LONG = "write more than 0 to 525600 minutes (365 days), or leave it out"
         ("cooldownMinutes: -1", f"option: cooldownMinutes is -1: {SHORT}"),
         ("cooldownMinutes: 525601", f"option: cooldownMinutes is 525601: {SHORT}"),
         ("tagTtlMinutes: 0", f"option: tagTtlMinutes is 0: {LONG}"),
+        ("tagTtlMinutes: 1e-9", f"option: tagTtlMinutes is 1e-09: {LONG}"),
         ("tagTtlMinutes: 1e300", f"option: tagTtlMinutes is 1e+300: {LONG}"),
         ("onRepeat: again", 'shape: onRepeat is the text "again": write ignore, restart or parallel'),
         ("notify: 5", "shape: notify is the number 5: write every_match or on_enter"),

@@ -1,7 +1,7 @@
 """Applying a file: declarative for what is in it, silent about the rest, refused as a whole or done as a whole."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octyseg.model.definitions import Definitions
@@ -47,6 +47,7 @@ def test_applying_twice_changes_nothing(topic):
     assert sorted(names(again.unchanged)) == ["Fresh complaint", "default", "page"]
 
 
+@settings(deadline=None)
 @given(definitions=st.lists(SEGMENTS, max_size=4, unique_by=(lambda one: one.segment_name, meaning)))
 def test_whatever_is_applied_is_unchanged_when_it_is_applied_again(definitions):
     topic = Topic()

@@ -14,6 +14,7 @@ from tests.model.written import (
     both,
     changed,
     only,
+    problems,
     read,
     without,
 )
@@ -89,6 +90,12 @@ def test_the_least_frame_is_a_setting_and_may_be_a_part_of_a_minute():
     assert only(text, min_exp_timeframe=0.05).event_sequence[0].exp_timeframe == 0.05
 
 
+def test_a_frame_is_at_least_a_millisecond_whatever_the_setting():
+    for frame in ("0", "1e-9"):
+        text = changed(LIVE_2, ("expTimeframe: 5", f"expTimeframe: {frame}"))
+        assert "V8: expTimeframe is " in problems(text, min_exp_timeframe=0)[0]
+
+
 def test_a_value_of_one_and_a_value_of_true_are_different_properties():
     step = "      - {eventType: charged, expTimeframe: 5, actionInaction: action, eventProperties: {item_id: %s}}\n"
     last = "      - {eventType: charged, actionInaction: action, eventProperties: {item_id: %s}}\n"
@@ -107,3 +114,10 @@ def test_an_event_type_of_the_same_file_is_known_wherever_it_stands():
     text = changed(LIVE_1, ("eventType: complaint", "eventType: page")) + "        eventProperties: {url: /}\n"
     types = "---\nkind: eventTypes\neventTypeDefinitions:\n  - eventType: page\n    eventProperties: [url]\n"
     assert read(text + types, strict_catalog=True).event_types[0].event_properties == ("url",)
+
+
+def test_a_property_without_a_value_is_a_warning():
+    text = changed(LIVE_2, ("channel: phone", "channel:"))
+    assert only(text, strict_catalog=True).event_sequence[0].event_properties == {"channel": None}
+    (warning,) = read(text).warnings
+    assert warning.startswith("segments.yaml:12:11: Left without paying: null: channel has no value, so it matches")

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -28,6 +28,7 @@ def stored(definition, **changes):
     )
 
 
+@settings(deadline=None)
 @given(definition=SEGMENTS, created_at_ms=INSTANTS, deleted_at_ms=st.none() | INSTANTS)
 def test_what_is_stored_is_read_back_the_same(definition, created_at_ms, deleted_at_ms):
     segment = stored(definition, created_at_ms=created_at_ms, deleted_at_ms=deleted_at_ms)

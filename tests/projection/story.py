@@ -172,5 +172,10 @@ async def hand_over(stage, log, partition=0, start=0):
     """Open the partition at a position and hand the stage everything there is from there on."""
     (topic,) = stage.inputs
     await stage.open(partition, {topic: start})
+    await hand_on(stage, log, partition, start)
+
+
+async def hand_on(stage, log, partition=0, start=0):
+    """Hand a stage that has the partition what there is from a position on."""
     for chunk in await read_all(log, "outcomes", partition, start):
         await stage.handle(chunk)

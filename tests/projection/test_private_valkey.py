@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,8 +86,10 @@ def test_no_valkey_outlives_a_killed_keeper(tmp_path):
         valkey = valkey_of(url)
         os.kill(keeper_of(tmp_path), signal.SIGKILL)
         until(lambda: not alive(valkey), "valkey has ended")
+    left = Path(url.removeprefix("unix://")).parent
     with private_valkey(tmp_path) as url, Redis.from_url(url) as client:
         assert client.ping()
+        assert not left.exists()
 
 
 def test_a_killed_server_comes_back_at_the_same_address(tmp_path):
@@ -117,6 +120,14 @@ def test_a_damaged_snapshot_is_put_aside(tmp_path):
     with private_valkey(tmp_path) as url, Redis.from_url(url) as client:
         assert client.dbsize() == 0
     assert (tmp_path / "dump.rdb.refused").exists()
+
+
+def test_it_ends_although_its_content_cannot_be_kept(tmp_path):
+    with private_valkey(tmp_path / "gone") as url, Redis.from_url(url) as client:
+        keeper, valkey = keeper_of(tmp_path / "gone"), valkey_of(url)
+        client.set("unkept", "1")
+        shutil.rmtree(tmp_path / "gone")
+    until(lambda: not alive(keeper) and not alive(valkey), "keeper and valkey have ended")
 
 
 def test_only_the_owner_may_open_its_socket(tmp_path):

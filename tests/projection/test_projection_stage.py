@@ -8,7 +8,17 @@ from redis.asyncio import Redis
 from octyseg.errors import LogDamaged, SettingsError
 from octyseg.log.port import NewRecord
 from octyseg.stages.projection import ProjectionStage
-from tests.projection.story import NAMESPACE, START_MS, Clock, Story, digest_of, hand_over, new_log, projection_of
+from tests.projection.story import (
+    NAMESPACE,
+    START_MS,
+    Clock,
+    Story,
+    digest_of,
+    hand_on,
+    hand_over,
+    new_log,
+    projection_of,
+)
 
 
 @pytest.fixture
@@ -89,6 +99,29 @@ async def test_a_reader_that_starts_behind_the_claim_still_knows_whose_outcomes_
     assert await agrees(projection, story)
 
 
+async def test_an_owner_that_comes_back_late_is_not_believed_by_a_stage_that_started_late(projection, story):
+    await story.claim()
+    await story.tag("ada", "gold")
+    stage = ProjectionStage(projection)
+    await stage.open(0, {NAMESPACE + "outcomes": 2})
+    await stage.tick()
+    await story.zombie("eve", "wrong")
+    await hand_on(stage, story.log, start=2)
+    assert await agrees(projection, story)
+
+
+async def test_nothing_is_said_of_redis_while_it_serves(projection, story):
+    stage = ProjectionStage(projection)
+    with structlog.testing.capture_logs() as lines:
+        await hand_over(stage, story.log)
+        await stage.tick()
+        await story.tag("ada", "gold")
+        await hand_on(stage, story.log)
+        await story.tag("bob", "gold")
+        await hand_on(stage, story.log, start=1)
+    assert lines == []
+
+
 async def test_swept_segments_are_told_by_partition(projection, story):
     await story.swept("s-1", "s-2")
     await hand_over(ProjectionStage(projection), story.log)
@@ -112,7 +145,7 @@ async def test_it_heals_a_flushed_redis_at_the_next_outcome(projection, story, r
     await hand_over(stage, story.log)
     await redis.flushall()
     await story.tag("bob", "new")
-    await hand_over(stage, story.log, start=1)
+    await hand_on(stage, story.log, start=1)
     assert await agrees(projection, story)
 
 
@@ -134,12 +167,12 @@ async def test_it_goes_on_from_an_older_copy_of_redis(projection, story, redis):
     older = {key: await redis.dump(key) for key in keys}
     await story.tag("ada")
     await story.tag("bob", "gold")
-    await hand_over(stage, story.log, start=1)
+    await hand_on(stage, story.log, start=1)
     await redis.flushall()
     for key, value in older.items():
         await redis.restore(key, 0, value)
     await story.tag("eve", "new")
-    await hand_over(stage, story.log, start=3)
+    await hand_on(stage, story.log, start=3)
     assert await agrees(projection, story)
 
 

@@ -1,0 +1,100 @@
+"""What was measured, as a table for people and as JSON for machines.
+
+A row's figure is the median of its rounds. A ratio is the median of the ratios within each round, because
+two rows of one round had the same machine.
+"""
+
+import os
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from tests.benchmarks.measured import Measured
+from tests.benchmarks.table import ROWS
+
+Rounds = Mapping[str, Sequence[Measured]]
+
+# name: (row, row that it is measured against, least that is aimed at)
+_RATIOS = {
+    "b_over_a": ("b", "a", 0.7),
+    "b_over_c": ("b", "c", 40.0),
+    "runner_over_a": ("b'", "a", None),
+    "lazy_over_a": ("a2", "a", None),
+    "two_workers_over_one": ("f", "b", None),
+}
+
+
+def summary(rounds: Rounds) -> dict[str, Any]:
+    """Everything, ready for JSON."""
+    return {
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+        "rows": {row.key: _row(row.title, rounds[row.key]) for row in ROWS if row.key in rounds},
+        "ratios": {
+            name: ratio
+            for name, (upper, lower, _) in _RATIOS.items()
+            if (ratio := _ratio(rounds.get(upper, ()), rounds.get(lower, ())))
+        },
+    }
+
+
+def show(found: Mapping[str, Any], console: Console) -> None:
+    """The table."""
+    table = Table(title="octyseg, events a second")
+    for name, side in (("row", "left"), ("", "left"), ("events/s", "right"), ("best", "right"), ("events", "right")):
+        table.add_column(name, justify=side)  # type: ignore[arg-type] # two of rich's words
+    table.add_column("cpu s", justify="right")
+    table.add_column("events/cpu s", justify="right")
+    for key, row in found["rows"].items():
+        table.add_row(
+            key,
+            row["title"],
+            f"{row['events_per_s']:,}",
+            f"{row['best_events_per_s']:,}",
+            f"{row['events']:,}",
+            f"{row['cpu_s']:.2f}",
+            f"{row['events_per_cpu_s']:,}",
+        )
+    console.print(table)
+    for key, row in found["rows"].items():
+        if row["more"]:
+            console.print(f"{key}: {row['more']}")
+    for name, ratio in found["ratios"].items():
+        aim = _RATIOS[name][2]
+        console.print(f"{name}: {ratio:.2f}" + (f" (at least {aim:g} is aimed at)" if aim else ""))
+
+
+def write(found: Mapping[str, Any], path: Path) -> None:
+    """The same as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
+
+
+def _row(title: str, rounds: Sequence[Measured]) -> dict[str, Any]:
+    middle = sorted(rounds, key=lambda one: one.events_per_s)[len(rounds) // 2]
+    return {
+        "title": title,
+        "events": middle.events,
+        "seconds": round(middle.seconds, 3),
+        "events_per_s": round(middle.events_per_s),
+        "best_events_per_s": round(max(one.events_per_s for one in rounds)),
+        "cpu_s": round(middle.cpu_s, 3),
+        "events_per_cpu_s": round(middle.events_per_cpu_s),
+        "rounds": len(rounds),
+        "more": middle.more,
+    }
+
+
+def _ratio(upper: Sequence[Measured], lower: Sequence[Measured]) -> float | None:
+    """A row that was run once is compared with the median of the other's rounds."""
+    if not upper or not lower:
+        return None
+    if len(upper) != len(lower):
+        return round(median(one.events_per_s for one in upper) / median(one.events_per_s for one in lower), 3)
+    pairs = zip(upper, lower, strict=True)
+    return round(median(one.events_per_s / other.events_per_s for one, other in pairs), 3)
