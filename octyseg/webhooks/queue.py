@@ -147,13 +147,8 @@ class Queue:
         lanes = [self._key("first", partition), self._key("retry", partition), self._prefix + "seen:"]
         pipe = self._redis.pipeline(transaction=False)
         for start in range(0, len(deliveries), PER_CALL):
-            packed = _pack(
-                [
-                    (delivery.id, delivery.endpoint, delivery.offset, delivery.due_at_ms, _pack(delivery))
-                    for delivery in deliveries[start : start + PER_CALL]
-                ]
-            )
-            await self._put(keys, [floor, *lanes, MARK_MS, packed], client=pipe)
+            flat = [part for one in deliveries[start : start + PER_CALL] for part in _arguments(one)]
+            await self._put(keys, [floor, *lanes, MARK_MS, *flat], client=pipe)
         return await execute(pipe) if deliveries else []
 
     async def _has(self, partition: int, floor: int) -> bool:
@@ -175,3 +170,8 @@ class Queue:
         """Names of a partition's parts; those of lanes end in the endpoint's name."""
         ending = ":" if part in ("first", "retry") else ""
         return f"{self._prefix}{part}:{partition}{ending}"
+
+
+def _arguments(delivery: Delivery) -> tuple[str | int | bytes, ...]:
+    """A delivery as the script reads it."""
+    return delivery.id, delivery.endpoint, delivery.offset, delivery.due_at_ms, _pack(delivery)

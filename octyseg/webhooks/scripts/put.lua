@@ -3,21 +3,21 @@
 --
 -- KEYS  marker of the partition, deliveries of the partition, endpoints with lanes
 -- ARGV  floor ('' skips the check), prefix of first lanes, prefix of retry lanes, prefix of marks, life of marks in ms,
---       msgpack list of (id, endpoint, offset, due at in ms, packed delivery)
+--       then for each delivery: id, endpoint, offset, due at in ms (0: first attempt), the packed delivery
 if ARGV[1] ~= '' then
   local reached = tonumber(redis.call('HGET', KEYS[1], 'tags'))
   if not reached or reached < tonumber(ARGV[1]) then return -1 end
 end
-for _, delivery in ipairs(cmsgpack.unpack(ARGV[6])) do
-  local id, endpoint, offset, due_at, packed = unpack(delivery)
+for i = 6, #ARGV, 5 do
+  local id, endpoint, offset, due_at, packed = unpack(ARGV, i, i + 4)
   local fresh = true
-  if due_at == 0 and ARGV[1] ~= '' then
+  if due_at == '0' and ARGV[1] ~= '' then
     fresh = redis.call('SET', ARGV[4] .. id, '', 'NX', 'PX', ARGV[5])
   end
   if fresh then
     redis.call('HSET', KEYS[2], id, packed)
     redis.call('SADD', KEYS[3], endpoint)
-    if due_at == 0 then
+    if due_at == '0' then
       redis.call('ZADD', ARGV[2] .. endpoint, offset, id)
     else
       redis.call('ZADD', ARGV[3] .. endpoint, due_at, id)
