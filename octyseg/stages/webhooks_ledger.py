@@ -69,7 +69,9 @@ class Ledger:
 
     async def run(self) -> None:
         """Write what comes, in order."""
-        while True:
+        task = asyncio.current_task()
+        # Redis' client may take a cancellation for a lost connection and answer all the same.
+        while task is not None and not task.cancelling():
             await self._wake.wait()
             self._wake.clear()
             batches, self._waiting = self._waiting, defaultdict(list)

@@ -57,6 +57,7 @@ class Outboxes:
         """Read the definitions there are."""
         await self._follower.start()
         await self._adopt()
+        await self.poll()
 
     async def poll(self) -> None:
         """Tell what was turned off, and follow the definitions."""

@@ -139,7 +139,9 @@ class Outbox:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        while True:
+        task = asyncio.current_task()
+        # Redis' client may take a cancellation for a lost connection and answer all the same.
+        while task is not None and not task.cancelling():
             await self._wake.wait()
             self._wake.clear()
             if self._failure is not None:

@@ -21,6 +21,7 @@ def told(receiver):
 
 
 async def test_what_was_under_way_at_a_crash_is_sent_again_under_the_same_id_and_in_order(desk):
+    desk.total_timeout_s = 30
     async with Receiver(receivers.hang) as receiver:
         await desk.account(receiver.url)
         await desk.begin()
@@ -65,11 +66,8 @@ async def test_a_crash_while_a_chunk_is_taken_loses_nothing_and_sends_it_once(de
 
 @pytest.mark.parametrize(("point", "posts"), [("webhooks.recorded", 1), ("webhooks.settled", 1)])
 async def test_a_result_that_is_on_the_log_is_not_asked_for_again(desk, point, posts):
-    died = asyncio.Event()
-
     def die(here):
         if here == point:
-            died.set()
             raise RuntimeError(here)
 
     async with Receiver(status(200)) as receiver:
@@ -77,7 +75,8 @@ async def test_a_result_that_is_on_the_log_is_not_asked_for_again(desk, point, p
         desk.options = {"passing": die}
         await desk.begin()
         await desk.publish(change("a", 1))
-        await died.wait()
+        with pytest.raises(ExceptionGroup, match="unhandled errors"):
+            await desk.until(lambda: False, "its end")
         await desk.crash()
         desk.options = {}
         await desk.begin()
@@ -88,11 +87,8 @@ async def test_a_result_that_is_on_the_log_is_not_asked_for_again(desk, point, p
 
 
 async def test_a_failed_attempt_on_the_log_counts_although_redis_did_not_hear_of_it(desk):
-    died = asyncio.Event()
-
     def die(here):
         if here == "webhooks.recorded":
-            died.set()
             raise RuntimeError(here)
 
     async with Receiver(status(500)) as receiver:
@@ -100,7 +96,8 @@ async def test_a_failed_attempt_on_the_log_counts_although_redis_did_not_hear_of
         desk.options = {"passing": die}
         await desk.begin()
         await desk.publish(change("a", 1))
-        await died.wait()
+        with pytest.raises(ExceptionGroup, match="unhandled errors"):
+            await desk.until(lambda: False, "its end")
         await desk.crash()
         desk.options = {}
         await desk.begin()
@@ -198,6 +195,7 @@ async def test_a_rebuild_keeps_times_attempts_and_the_fields_of_profiles(desk, r
 
 
 async def test_a_partition_that_moves_is_worked_on_by_its_next_owner(desk):
+    desk.total_timeout_s = 30
     async with Receiver(receivers.hang) as receiver:
         await desk.account(receiver.url)
         await desk.begin()
