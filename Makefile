@@ -9,7 +9,7 @@ export UV_PYTHON_DOWNLOADS := never
 .PHONY: help setup demo test test-fast check format bench kafka faults simulate schema
 
 help: ## list what there is
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)$$/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## put everything into .venv, with .venv/bin/octyseg in it
 

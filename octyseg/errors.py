@@ -11,7 +11,7 @@
     ├── Fenced                   another owner has taken the partition: drop it, write nothing more
     └── TwinFound                a younger process runs under this instance id: end this one
 
-The data's errors are not here: a bad record is a value with a reason (octyseg.model.record.Refusal).
+The data's errors are not here: a bad record is a value with a reason (octyseg.model.refusal.Refusal).
 Messages are lower case, name the thing and say what to do.
 """
 

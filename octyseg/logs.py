@@ -52,6 +52,8 @@ def configure(
     # Libraries say at INFO what only their authors want to know, and it drowns what operators need.
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    # aiokafka tells every failed attempt at ERROR; what came of them is an exception, and told by whoever gets it.
+    logging.getLogger("aiokafka").setLevel(logging.DEBUG if level == "debug" else logging.CRITICAL)
     # Who retries says so once and again when it is over; a line per attempt would bury both.
     stamina.instrumentation.set_on_retry_hooks([stamina.instrumentation.PrometheusOnRetryHook])
 

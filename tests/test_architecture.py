@@ -16,7 +16,7 @@ SOURCES = sorted((ROOT / "octyseg").rglob("*.py")) + sorted((ROOT / "topologies"
 ROOMS = {
     "model": set(),
     "engine": {"model"},
-    "log": {"model"},
+    "log": {"model", "logs"},
     "traffic": {"model"},
     "projection": {"model", "engine", "settings"},
     "stages": {"model", "engine", "log", "projection", "metrics", "logs"},

@@ -15,10 +15,11 @@ from faust.types import Message
 from octyseg.hosting.runner import group_of
 from octyseg.log.kafka_reader import FETCH_BYTES, MAX_BATCHES
 from octyseg.settings import Settings
+from topologies.tables import NoTables
 
 # Chunks waiting for their partition's actor. Faust stops asking for more of a partition above it, and a
 # chunk is up to FETCH_BYTES: this bounds what a backlog costs in memory.
-_CHUNKS_BUFFERED = 8
+_CHUNKS_BUFFERED = 2
 _REQUEST_TIMEOUT_S = 20.0
 
 
@@ -87,6 +88,7 @@ def make_app(settings: Settings, stage_name: str) -> App:
         # The host waits for what is in hand, and not for ever.
         stream_wait_empty=False,
         topic_disable_leader=True,
+        TableManager=NoTables,
         topic_allow_declare=False,
         web_enabled=False,
         worker_redirect_stdouts=False,

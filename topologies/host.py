@@ -5,13 +5,14 @@ the stage has handled is committed by Faust's consumer. A stage that raises ends
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any
 
 from faust.types import TP
 
 from octyseg import logs
-from octyseg.errors import OctysegError
+from octyseg.errors import OctysegError, TwinFound
 from octyseg.hosting.runner import group_of
 from octyseg.log import topics
 from octyseg.log.port import Chunk, Log
@@ -20,6 +21,7 @@ from octyseg.stages.port import Stage
 from topologies.app import App, Unopened, make_app
 from topologies.ending import end
 from topologies.lanes import Lanes
+from topologies.twins import TwinWatch
 from topologies.watchdog import Watchdog
 
 Closing = Callable[[], Awaitable[None]]
@@ -49,6 +51,7 @@ class Host:
         self._topics = topics.specs(settings.namespace, settings.partitions)
         self._closing = closing
         self._end = end
+        self._twin = TwinWatch(settings.instance_id, time.monotonic)
         self._jobs: list[asyncio.Task[None]] = []
         self._lanes = Lanes(
             stage,
@@ -107,13 +110,17 @@ class Host:
         self._app.consumer.handled(topic, number, offset)
 
     async def _on_revoked(self, *_: Any, **__: Any) -> None:
+        if not self._app.consumer.is_member() and self._twin.is_there():
+            self._end(self._stage.name, TwinFound(self._twin.message))
         await self._lanes.revoke()
         await self._app.consumer.commit()
 
     async def _on_assigned(self, app: App, assigned: set[TP], **_: Any) -> None:
         numbers = {tp.partition for tp in assigned if tp.topic in self._stage.inputs}
-        await self._lanes.assign(numbers, app.consumer_generation_id)
-        _logger.info("partitions assigned", stage=self._stage.name, partitions=sorted(numbers))
+        generation = app.consumer_generation_id
+        self._twin.on_assigned(generation)
+        await self._lanes.assign(numbers, generation)
+        _logger.info("partitions assigned", stage=self._stage.name, partitions=sorted(numbers), generation=generation)
 
     async def _tick(self) -> None:
         while True:

@@ -22,6 +22,8 @@ from octyseg.log.port import Chunk
 # Under the name of the library, whose own chatter is not what operators look for.
 _logger = logging.getLogger("faust.transport")
 
+_LOOK_AGAIN_S = 0.02
+
 Committed = Callable[[str, int, int], Awaitable[None]]
 
 
@@ -89,14 +91,20 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # as above
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - the signature is Faust's
         """One message per partition."""
-        chunks, active = await self._wait_next_records(timeout)
-        if chunks is None or self.should_stop:
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)
+        # Who waits for news of some partitions does not hear that the buffer of another has emptied.
+        timeout = _LOOK_AGAIN_S if self._buffered_partitions else timeout
+        active = self._get_active_partitions()
+        if not active:
+            await self.sleep(_LOOK_AGAIN_S)
             return
+        chunks: Mapping[TP, Chunk] = await self._getmany(active, timeout)
         for tp, chunk in chunks.items():
             # What is not given away here is fetched again: the flow only stops before another assignment.
-            if not self.flow_active or chunk.generation != self.app.consumer_generation_id:
+            if self.should_stop or not self.flow_active or chunk.generation != self.app.consumer_generation_id:
                 return
-            if active is None or tp in active or tp in self._buffered_partitions:
+            if tp in active or tp in self._buffered_partitions:
                 yield tp, self._to_message(tp, chunk)
 
     def _to_message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:

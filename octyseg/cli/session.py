@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# A person waits for an answer; a worker waits for as long as it takes.
+VERB_PATIENCE_S = 10.0
+
 
 def begin() -> Settings:
     """The settings of this run; messages go where they say from here on."""
@@ -65,7 +68,7 @@ async def open_log(loaded: Settings, *, writes: bool) -> AsyncIterator[Log]:
     if file is not None and not writes and not file.exists():
         msg = f"there is no log at {file}: `octyseg apply -f FILE` or `octyseg dev` makes one, or set OCTYSEG_LOG"
         raise UsageError(msg)
-    async with assembly.open_log(loaded) as log:
+    async with assembly.open_log(loaded, patience_s=VERB_PATIENCE_S) as log:
         yield log
 
 

@@ -4,12 +4,14 @@ An event no definition cares about costs one look-up here and nothing else.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from octyseg.model.segment import Segment, Step
 
 
-class Parts(NamedTuple):
+class Parts(Struct, frozen=True, gc=False):
     """The parts an event plays in one segment: opening it, advancing to steps, cancelling it."""
 
     opens: bool
@@ -17,12 +19,13 @@ class Parts(NamedTuple):
     cancels: bool
 
 
-class Interest(NamedTuple):
+class Interest(Struct, frozen=True, gc=False):
     """What one segment wants of one event type.
 
     `opens` are the properties of step 1 when it names the type; `advances` the later actions as
     (index, properties); `cancels` the properties of the inaction. None: the type plays no such part.
-    `always` are the parts when no step asks for properties, so that nothing need be compared.
+    `always` are the parts when no step asks for properties, so that nothing need be compared; `sole`
+    the properties and parts when only one step names the type, so that they are compared once.
     """
 
     segment: Segment
@@ -30,6 +33,7 @@ class Interest(NamedTuple):
     advances: tuple[tuple[int, Mapping[str, Any]], ...]
     cancels: Mapping[str, Any] | None
     always: Parts | None
+    sole: tuple[Mapping[str, Any], Parts] | None
 
 
 class Catalog:
@@ -69,10 +73,11 @@ def _interest(segment: Segment, event_type: str) -> Interest:
     )
     opens = first.properties if first.event_type == event_type else None
     cancels = _inaction_properties(later, event_type)
-    always = None
-    if not opens and not cancels and not any(properties for _, properties in advances):
-        always = Parts(opens is not None, tuple(index for index, _ in advances), cancels is not None)
-    return Interest(segment, opens, advances, cancels, always)
+    parts = Parts(opens is not None, tuple(index for index, _ in advances), cancels is not None)
+    asked = [one for one in (opens, cancels, *(properties for _, properties in advances)) if one is not None]
+    always = None if any(asked) else parts
+    sole = (asked[0], parts) if len(asked) == 1 else None
+    return Interest(segment, opens, advances, cancels, always, sole)
 
 
 def _inaction_properties(later: list[Step], event_type: str) -> Mapping[str, Any] | None:

@@ -15,13 +15,16 @@ from octyseg.model.change import Reason
 def next_due(state: ProfileState, rules: Rules) -> int | None:
     """The instant the clock must pass before time changes anything for this profile; None: never."""
     times = [instance.deadline_ms for instance in state.instances]
-    times += [tag.expires_at_ms for tag in state.tags if tag.expires_at_ms]
+    if state.tags:
+        times += [tag.expires_at_ms for tag in state.tags if tag.expires_at_ms]
     if times:
         return min(times) + rules.grace_ms
     if rules.forgets and holds_nothing(state):
         times = [at_ms + DEDUPE_WINDOW_MS for at_ms in state.seen.values()]
         times += [sighting.at_ms + rules.grace_ms for sighting in state.sightings]
-        return max((*state.cooling.values(), *times), default=0)
+        # A match that must stay quiet may be made by an event that arrives as late as events may.
+        times += [until_ms + rules.live_max_age_ms for until_ms in state.cooling.values()]
+        return max(times, default=0)
     return None
 
 

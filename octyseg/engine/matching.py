@@ -16,7 +16,10 @@ def matches(wanted: Mapping[str, Any], properties: Mapping[str, Any], as_text: b
     """Whether every wanted pair is in the properties of one event. Nothing wanted: any event."""
     for name, value in wanted.items():
         found = properties.get(name, _MISSING)
-        if not same(value, found) and not (as_text and _same_text(value, found)):
+        if type(value) is str and type(found) is str:
+            if value != found:
+                return False
+        elif not same(value, found) and not (as_text and _same_text(value, found)):
             return False
     return True
 

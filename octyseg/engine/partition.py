@@ -127,10 +127,10 @@ class Partition:
                 self._pass(arrival_ms)
                 latest = EPOCH + MILLISECOND * (arrival_ms + self.rules.future_ms)
             event = decode(record.key, record.value)
-            if isinstance(event, Event):
+            if type(event) is Event:
                 created_at = event.created_at
                 # Most events name an instant and a type no definition cares for: two comparisons and a look-up.
-                if isinstance(created_at, datetime) and EPOCH < created_at <= latest:
+                if type(created_at) is datetime and EPOCH < created_at <= latest:
                     wanted = interests.get(event.event_type)
                     if wanted is None:
                         unmatched += 1
@@ -261,12 +261,10 @@ class Partition:
     def _hold(self, profile_id: str) -> Subject:
         """Take a profile in hand; what the catalog outdates goes first."""
         encoded = self.shelf.get(profile_id)
-        subject = Subject(
-            profile_id, ProfileState(sequence=self.shelf.floor) if encoded is None else decode_state(encoded)
-        )
-        subject.now_ms = self.clock_ms
-        subject.erased = self.shelf.is_stub(profile_id)
-        self._held[profile_id] = subject
+        state = ProfileState(sequence=self.shelf.floor) if encoded is None else decode_state(encoded)
+        subject = self._held[profile_id] = Subject(profile_id, state, self.clock_ms)
+        if encoded is not None:
+            subject.erased = self.shelf.is_stub(profile_id)
         if self._unswept:
             deadlines.sweep(subject, self.catalog)
         return subject
@@ -277,7 +275,7 @@ class Partition:
         changed: list[str] = []
         for profile_id, subject in self._held.items():
             state = subject.state
-            if self._may_forget(state) and not subject.touched:
+            if not subject.touched and self._may_forget(state):
                 self.shelf.forget(profile_id, state.sequence)
                 continue
             encoded = encode_state(state)
@@ -311,10 +309,10 @@ def _is_repeat(state: ProfileState, event_id: str, at_ms: int) -> bool:
     """Whether this event id was seen within a day of event time; remembers it when not."""
     digest = int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest())
     seen = state.seen
-    last_ms = seen.get(digest)
-    if last_ms is not None and abs(at_ms - last_ms) <= DEDUPE_WINDOW_MS:
-        return True
-    seen.pop(digest, None)
+    if digest in seen:
+        if abs(at_ms - seen[digest]) <= DEDUPE_WINDOW_MS:
+            return True
+        del seen[digest]
     seen[digest] = at_ms
     if len(seen) > DEDUPE_IDS:
         del seen[next(iter(seen))]

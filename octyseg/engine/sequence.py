@@ -14,7 +14,9 @@ come out in order. What time does is octyseg.engine.deadlines.
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from octyseg.engine.catalog import Interest, Parts
 from octyseg.engine.matching import correlation_of, matches
@@ -24,7 +26,7 @@ from octyseg.engine.subject import Match, Subject
 from octyseg.model.segment import Segment
 
 
-class Happening(NamedTuple):
+class Happening(Struct, frozen=True, gc=False):
     """One event of the profile in hand: its id, its time and its properties."""
 
     event_id: str
@@ -37,6 +39,9 @@ def parts_of(interest: Interest, properties: Mapping[str, Any]) -> Parts | None:
     if interest.always is not None:
         return interest.always
     as_text = interest.segment.compat_octy
+    if interest.sole is not None:
+        wanted, parts = interest.sole
+        return parts if matches(wanted, properties, as_text) else None
     opens = interest.opens is not None and matches(interest.opens, properties, as_text)
     advances = tuple(index for index, wanted in interest.advances if matches(wanted, properties, as_text))
     cancels = interest.cancels is not None and matches(interest.cancels, properties, as_text)
@@ -63,14 +68,17 @@ def apply_all(subject: Subject, played: Iterable[tuple[Segment, Parts]], event: 
 def _apply(  # noqa: PLR0917 - private, one caller
     subject: Subject, segment: Segment, parts: Parts, event: Happening, correlation: str | None, rules: Rules
 ) -> None:
-    expire_before(subject, segment, event.at_ms)
+    state, at_ms = subject.state, event.at_ms
+    if state.tags:
+        expire_before(subject, segment, at_ms)
     if len(segment.steps) == 1:
-        at_ms = event.at_ms
         subject.match(segment, Match(event.event_id, at_ms, at_ms, at_ms, at_ms, (event.event_id,), correlation))
         return
-    segment_id = segment.segment_id
-    mine = [one for one in subject.state.instances if one.segment_id == segment_id and one.correlation == correlation]
-    if parts.cancels:
+    mine: list[Instance] = []
+    if state.instances:
+        segment_id = segment.segment_id
+        mine = [one for one in state.instances if one.segment_id == segment_id and one.correlation == correlation]
+    if parts.cancels and (state.instances or state.tags):
         _cancel(subject, segment, mine, event, correlation, rules)
     moved = parts.advances and mine and _advance(subject, segment, mine, parts.advances, event)
     if parts.opens and (not moved or segment.on_repeat == "parallel"):

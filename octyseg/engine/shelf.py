@@ -6,6 +6,15 @@ profile is looked at in vain once. `floor` is the highest sequence of any profil
 
 import heapq
 from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Changed(NamedTuple):
+    """A profile whose state changed since it was last taken; None: it was forgotten. See `put` for stubs."""
+
+    profile_id: str
+    state: bytes | None
+    stub: bool
 
 
 class Shelf:
@@ -64,10 +73,10 @@ class Shelf:
         """How many states wait to be taken."""
         return len(self._dirty)
 
-    def take_dirty(self, most: int) -> list[tuple[str, bytes | None]]:
-        """At most so many changed states, None for profiles that were erased or forgotten."""
+    def take_dirty(self, most: int) -> list[Changed]:
+        """At most so many changed states."""
         taken = [self._dirty.pop() for _ in range(min(most, len(self._dirty)))]
-        return [(one, None if one in self._stubs else self._states.get(one)) for one in taken]
+        return [Changed(one, self._states.get(one), one in self._stubs) for one in taken]
 
     @property
     def waiting(self) -> int:

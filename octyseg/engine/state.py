@@ -64,7 +64,7 @@ class Sighting(Struct, array_like=True, gc=False):
     segments: dict[str, str | None]
 
 
-class ProfileState(Struct, array_like=True):
+class ProfileState(Struct, array_like=True, gc=False):
     """Everything known of a profile; lives as long as the profile has something worth knowing.
 
     `seen` maps the 64 bit digest of an event id that touched a definition to its event time.

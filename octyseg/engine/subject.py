@@ -5,7 +5,9 @@ numbers, change ids and the tag's own times are kept in one place.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from octyseg.engine.conditions import admits
 from octyseg.engine.state import ProfileState, Tag
@@ -13,7 +15,7 @@ from octyseg.model.change import Kind, Reason, TagChange, change_id
 from octyseg.model.segment import Segment
 
 
-class Match(NamedTuple):
+class Match(Struct, frozen=True, gc=False):
     """A sequence that came true: its anchor, its last action, its deadline and what decided."""
 
     anchor: str
@@ -30,10 +32,10 @@ class Subject:
 
     __slots__ = ("changes", "erased", "now_ms", "profile_id", "state", "touched")
 
-    def __init__(self, profile_id: str, state: ProfileState) -> None:
+    def __init__(self, profile_id: str, state: ProfileState, now_ms: int) -> None:
         self.profile_id = profile_id
         self.state = state
-        self.now_ms = 0
+        self.now_ms = now_ms
         self.changes: list[TagChange] = []
         self.touched = False
         self.erased = False

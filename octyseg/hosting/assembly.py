@@ -45,15 +45,20 @@ NEED_REDIS: frozenset[StageName] = frozenset({"projection", "webhooks"})
 
 
 @asynccontextmanager
-async def open_log(settings: Settings, *, time: Literal["wall", "events"] | None = None) -> AsyncIterator[Log]:
-    """The log of the settings, started, its topics made. `time`: see EmbeddedLog; None takes the file's own."""
+async def open_log(
+    settings: Settings, *, time: Literal["wall", "events"] | None = None, patience_s: float = 60.0
+) -> AsyncIterator[Log]:
+    """The log of the settings, started, its topics made.
+
+    `time`: see EmbeddedLog; None takes the file's own. `patience_s`: how long to wait for a broker.
+    """
     file = settings.embedded_file
     log: Log
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         log = EmbeddedLog(file, time=time)
     else:
-        log = KafkaLog(settings.kafka_servers)
+        log = KafkaLog(settings.kafka_servers, patience_s=patience_s)
     await log.start()
     try:
         await log.create_topics(topics.specs(settings.namespace, settings.partitions))

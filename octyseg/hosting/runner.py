@@ -12,6 +12,8 @@ from octyseg.log.port import Chunk, Log, Reader
 from octyseg.stages.port import Stage
 
 READ_WAIT_S = 0.5
+# How long work in hand may take when the host ends.
+END_WITHIN_S = 5.0
 
 
 def group_of(namespace: str, stage: str) -> str:
@@ -31,6 +33,7 @@ class Runner:
         self._tick_every_s = tick_every_s
         self._commit_every_s = commit_every_s
         self.ready = asyncio.Event()
+        self._ending = False
         self._handled: dict[tuple[str, int], int] = {}
         self._committed: dict[tuple[str, int], int] = {}
 
@@ -73,17 +76,21 @@ class Runner:
         ]
         stopping = asyncio.create_task(stop.wait())
         try:
-            done, _ = await asyncio.wait([*jobs, stopping], return_when=asyncio.FIRST_COMPLETED)
-            for job in done:
-                job.result()
+            await asyncio.wait([*jobs, stopping], return_when=asyncio.FIRST_COMPLETED)
+            self._ending = True
+            await asyncio.wait(jobs, timeout=END_WITHIN_S)
+            for job in jobs:
+                if job.done():
+                    job.result()
         finally:
+            # Who still waits then waits for a service that is away; nothing of it was committed.
             for task in (*jobs, stopping):
                 task.cancel()
-            await asyncio.gather(*jobs, stopping, return_exceptions=True)
+            await asyncio.wait([*jobs, stopping], timeout=END_WITHIN_S)
         await self._commit_handled()
 
     async def _read(self, reader: Reader) -> None:
-        while True:
+        while not self._ending:
             chunks = await reader.read(READ_WAIT_S)
             if chunks:
                 await asyncio.gather(*(self._handle(chunk) for chunk in chunks))
@@ -93,12 +100,12 @@ class Runner:
         self._handled[chunk.topic, chunk.partition] = chunk.next_offset
 
     async def _tick(self) -> None:
-        while True:
+        while not self._ending:
             await self._stage.tick()
             await asyncio.sleep(self._tick_every_s)
 
     async def _commit(self) -> None:
-        while True:
+        while not self._ending:
             await asyncio.sleep(self._commit_every_s)
             await self._commit_handled()
 

@@ -12,7 +12,10 @@ from typing import Any, NamedTuple
 import stamina
 from aiokafka.errors import CorruptRecordException, KafkaError, KafkaTimeoutError, UnknownError
 
+from octyseg import logs
 from octyseg.errors import LogDamaged, LogUnavailable
+
+_logger = logs.get(__name__)
 
 
 class Connection(NamedTuple):
@@ -39,7 +42,9 @@ class Connection(NamedTuple):
                     client = make()
                     try:
                         await client.start()
-                    except BaseException:
+                    except BaseException as error:
+                        if attempt.num == 1 and not isinstance(error, asyncio.CancelledError):
+                            _logger.info("kafka does not answer, waiting", servers=",".join(self.servers))
                         await stopped(getattr(client, stop))
                         raise
                     return client
@@ -49,8 +54,11 @@ class Connection(NamedTuple):
     async def answering(self, doing: str) -> AsyncIterator[None]:
         """Bound what is inside to `patience_s` and raise the port's errors instead of aiokafka's."""
         with translated(f"{doing} at kafka {','.join(self.servers)}"):
-            async with asyncio.timeout(self.patience_s):
-                yield
+            try:
+                async with asyncio.timeout(self.patience_s):
+                    yield
+            except TimeoutError as error:
+                raise TimeoutError(f"no answer within {self.patience_s:g} s") from error
 
 
 def retrying() -> Any:
@@ -78,7 +86,8 @@ def translated(doing: str) -> Iterator[None]:
         msg = f"{doing}: {error}; stop and look at the broker's disk, nothing was committed"
         raise LogDamaged(msg) from error
     except (KafkaError, TimeoutError, OSError) as error:
-        msg = f"{doing} did not succeed: {error!r}; see whether the brokers run and can be reached from here"
+        why = str(error) or type(error).__name__
+        msg = f"{doing} did not succeed: {why}: start the brokers, or see whether they can be reached from here"
         raise LogUnavailable(msg) from error
 
 

@@ -27,7 +27,7 @@ Reason = Literal[
 ]
 
 
-class TagChange(Struct, frozen=True, array_like=True):
+class TagChange(Struct, frozen=True, array_like=True, gc=False):
     """One change of one tag of one profile, times in epoch milliseconds.
 
     `change_id` is a pure function of (segment, version, profile, anchor event, kind): repeated work

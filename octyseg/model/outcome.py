@@ -15,7 +15,7 @@ MARKER_KEY = b"\x00marker"
 FLOOR_KEY = b"\x00floor"
 
 
-class Outcome(Struct, frozen=True, array_like=True):
+class Outcome(Struct, frozen=True, array_like=True, gc=False):
     """What inputs or time changed for one profile, keyed by profile_id.
 
     `events_offset` and `commands_offset` are the highest input offsets applied (-1: none yet).
@@ -32,7 +32,10 @@ class Outcome(Struct, frozen=True, array_like=True):
 
 
 class Claim(Struct, frozen=True, array_like=True):
-    """An owner opening a partition, under CLAIM_KEY. Outcomes of a lower epoch behind it are void."""
+    """An owner opening a partition, under CLAIM_KEY. Outcomes of a lower epoch behind it are void.
+
+    `started_at_ms` is the arrival of the first claim its process ever made, 0 in that claim itself.
+    """
 
     epoch: int
     instance_id: str
@@ -60,10 +63,14 @@ class Marker(Struct, frozen=True, array_like=True):
 
 
 class StateRecord(Struct, frozen=True, array_like=True):
-    """The newest state of a profile on `octyseg.state`; a tombstone when nothing is left."""
+    """The newest state of a profile on `octyseg.state`; a tombstone when nothing is left.
+
+    `erased`: only how far the profile had come is in it, until no repeat of its input can come any more.
+    """
 
     epoch: int
     state: bytes
+    erased: bool = False
 
 
 class Floor(Struct, frozen=True, array_like=True):
@@ -74,8 +81,14 @@ class Floor(Struct, frozen=True, array_like=True):
 
 encode = msgspec.msgpack.Encoder().encode
 decode_outcome = msgspec.msgpack.Decoder(Outcome).decode
-decode_claim = msgspec.msgpack.Decoder(Claim).decode
+_decode_claim = msgspec.msgpack.Decoder(Claim).decode
 decode_swept = msgspec.msgpack.Decoder(Swept).decode
 decode_marker = msgspec.msgpack.Decoder(Marker).decode
 decode_state_record = msgspec.msgpack.Decoder(StateRecord).decode
 decode_floor = msgspec.msgpack.Decoder(Floor).decode
+
+
+def decode_claim(value: bytes, arrival_ms: int = 0) -> Claim:
+    """A claim as read; its arrival says when a process that claims for the first time started."""
+    claim = _decode_claim(value)
+    return claim if claim.started_at_ms else msgspec.structs.replace(claim, started_at_ms=arrival_ms)

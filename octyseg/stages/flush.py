@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from octyseg import metrics
 from octyseg.engine.partition import Partition
+from octyseg.engine.shelf import Changed
 from octyseg.log.port import Log, NewRecord, read_through
 from octyseg.model.outcome import FLOOR_KEY, MARKER_KEY, Floor, Marker, StateRecord, encode
 from octyseg.stages.crashpoints import Pass
@@ -20,9 +21,9 @@ STATES_PER_APPEND = 2_000
 
 
 class Taken(NamedTuple):
-    """The changed states of one instant, None for profiles that are gone, and the marker that covers them."""
+    """The changed states of one instant and the marker that covers them."""
 
-    states: Sequence[tuple[str, bytes | None]]
+    states: Sequence[Changed]
     marker: Marker
 
 
@@ -48,16 +49,13 @@ class Flush:
                 await self._write(engine, taken.states, taken.marker)
             metrics.FLUSHED_STATES.inc(len(taken.states))
 
-    async def _write(self, engine: Partition, taken: Sequence[tuple[str, bytes | None]], marker: Marker) -> None:
+    async def _write(self, engine: Partition, taken: Sequence[Changed], marker: Marker) -> None:
         self._pass_by("flush.taken")
-        if any(state is None for _, state in taken):
+        if any(changed.state is None for changed in taken):
             await self._append(engine, [NewRecord(FLOOR_KEY, encode(Floor(marker.floor)))])
             self._pass_by("flush.floor_written")
         for start in range(0, len(taken), STATES_PER_APPEND):
-            records = [
-                NewRecord(profile_id.encode(), None if state is None else encode(StateRecord(engine.epoch, state)))
-                for profile_id, state in taken[start : start + STATES_PER_APPEND]
-            ]
+            records = [_record(engine.epoch, changed) for changed in taken[start : start + STATES_PER_APPEND]]
             await self._append(engine, records)
         self._pass_by("flush.states_written")
         await self._append(engine, [NewRecord(MARKER_KEY, encode(marker))])
@@ -70,3 +68,8 @@ class Flush:
             keys = [record.key async for record in foreign]
             engine.shelf.mark_dirty(key.decode() for key in keys if key is not None and not key.startswith(b"\x00"))
         self._next_offset = appended.next_offset
+
+
+def _record(epoch: int, changed: Changed) -> NewRecord:
+    value = None if changed.state is None else encode(StateRecord(epoch, changed.state, changed.stub))
+    return NewRecord(changed.profile_id.encode(), value)

@@ -8,6 +8,7 @@ are any, the log's answer to `ends_as_of` once everything that existed at the qu
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -22,7 +23,7 @@ from octyseg.stages import deadletter, restore
 from octyseg.stages.catalog import CatalogSource
 from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.flush import Flush
-from octyseg.stages.ownership import Ownership
+from octyseg.stages.ownership import Identity, Ownership
 
 logger = structlog.get_logger(__name__)
 
@@ -68,7 +69,6 @@ class LiveStage:
         config: LiveConfig | None = None,
         *,
         monotonic: Callable[[], float] = time.monotonic,
-        started_at_ms: int | None = None,
         pass_by: Pass = pass_by,
     ) -> None:
         self._log = log
@@ -77,7 +77,7 @@ class LiveStage:
         self._catalog = catalog
         self._config = config or LiveConfig()
         self._monotonic = monotonic
-        self._started_at_ms = time.time_ns() // 1_000_000 if started_at_ms is None else started_at_ms
+        self._identity = Identity(self._config.instance_id)
         self._pass_by = pass_by
         self._open: dict[int, _Open] = {}
         self._asked_s = -1e9
@@ -104,7 +104,7 @@ class LiveStage:
         restored = await restore.read_states(self._log, state, partition)
         end = (await self._log.ends(outcomes, [partition]))[partition]
         await restore.read_outcomes(self._log, outcomes, partition, end, restored)
-        ownership = Ownership(self._log, outcomes, partition, self._config.instance_id, self._started_at_ms)
+        ownership = Ownership(self._log, outcomes, partition, self._identity)
         claimed_at = await ownership.claim(restored.epoch)
         self._pass_by("live.claimed")
         await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)
@@ -120,6 +120,7 @@ class LiveStage:
             engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
             if count % restore.RECORDS_BETWEEN_YIELDS == 0:
                 await asyncio.sleep(0)
+        engine.shelf.mark_dirty(restored.unflushed)
         self._pass_by("live.restored")
         flush = Flush(self._log, state, partition, restored.state_offset, self._pass_by)
         self._open[partition] = _Open(
@@ -239,15 +240,18 @@ class LiveStage:
     async def _write(self, held: _Open, decided: list[Decided]) -> None:
         """Append what was decided and wait for the acknowledgement."""
         records = []
+        counts: Counter[str] = Counter()
+        changes: Counter[tuple[str, str]] = Counter()
         for one in decided:
             for profile_id, outcome in one.outcomes:
                 records.append(NewRecord(profile_id.encode(), encode(outcome)))
-                for change in outcome.changes:
-                    metrics.CHANGES.labels(change.kind, change.reason).inc()
-            for name, count in one.counts.items():
-                metrics.EVENTS.labels(self.name, name).inc(count)
-            if one.refused:
-                metrics.EVENTS.labels(self.name, "refused").inc(len(one.refused))
+                if outcome.changes:
+                    changes.update((change.kind, change.reason) for change in outcome.changes)
+            counts.update(one.counts, refused=len(one.refused))
+        for name, count in counts.items():
+            metrics.EVENTS.labels(self.name, name).inc(count)
+        for (kind, reason), count in changes.items():
+            metrics.CHANGES.labels(kind, reason).inc(count)
         if records:
             await held.ownership.append(records)
 

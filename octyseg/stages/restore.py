@@ -10,6 +10,7 @@ import asyncio
 from msgspec import Struct
 
 from octyseg import metrics
+from octyseg.engine.state import decode_state
 from octyseg.log.port import Log, Record, read_through
 from octyseg.model.outcome import (
     CLAIM_KEY,
@@ -38,7 +39,11 @@ class Newest(Struct):
 
 
 class Restored(Struct):
-    """What a partition held; `outcomes_offset` is where reading of `outcomes` has to go on."""
+    """What a partition held; `outcomes_offset` is where reading of `outcomes` has to go on.
+
+    `unflushed` are the profiles whose newest state stands on `outcomes` alone: the next flush has to
+    write them, or its marker would cover outcomes that `state` knows nothing of.
+    """
 
     profiles: dict[str, Newest]
     epoch: int = 0
@@ -46,6 +51,7 @@ class Restored(Struct):
     outcomes_offset: int = 0
     state_offset: int = 0
     claims: list[Claim] = []
+    unflushed: set[str] = set()
 
 
 async def read_states(log: Log, state_topic: str, partition: int) -> Restored:
@@ -93,15 +99,20 @@ async def read_outcomes(log: Log, outcomes_topic: str, partition: int, stop: int
 def _keep_state(restored: Restored, profile_id: str, value: bytes) -> None:
     read = decode_state_record(value)
     known = restored.profiles.get(profile_id)
-    if known is None or read.epoch >= known.epoch:
-        restored.profiles[profile_id] = Newest(read.epoch, read.state)
+    if known is not None and read.epoch < known.epoch:
+        return
+    newest = Newest(read.epoch, read.state)
+    if read.erased:
+        stub = decode_state(read.state)
+        newest = Newest(read.epoch, None, stub.sequence, stub.events_offset)
+    restored.profiles[profile_id] = newest
 
 
 def _fold_outcome(restored: Restored, record: Record) -> None:
     assert record.key is not None
     assert record.value is not None
     if record.key == CLAIM_KEY:
-        claim = decode_claim(record.value)
+        claim = decode_claim(record.value, record.timestamp)
         restored.epoch = max(restored.epoch, claim.epoch)
         restored.claims.append(claim)
         return
@@ -113,4 +124,6 @@ def _fold_outcome(restored: Restored, record: Record) -> None:
         return
     restored.epoch = outcome.epoch
     newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset)
-    restored.profiles[record.key.decode()] = newest
+    profile_id = record.key.decode()
+    restored.profiles[profile_id] = newest
+    restored.unflushed.add(profile_id)

@@ -74,6 +74,9 @@ class Told:
     def tick(self, at_ms, **options):
         return self._keep(self.partition.tick(START_MS + at_ms, **options))
 
+    def adopt(self, *segments):
+        self.partition.adopt(Catalog(segments))
+
     def event(self, *args, **kwargs):
         """One event, fed at once; returns the changes it led to."""
         return self.feed(self.write.event(*args, **kwargs))

@@ -47,20 +47,19 @@ class Fleet:
         specs = [TopicSpec(name, self.partitions, False, 3_600_000) for name in (self.events, self.outcomes)]
         await self.log.create_topics(specs)
 
-    def start(self, slot):
+    def start(self, slot, instance=None, program=("tests.topologies.counting",)):
         environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith("OCTYSEG_")},
             "OCTYSEG_LOG": f"kafka://{self.server}",
             "OCTYSEG_NAMESPACE": self.namespace,
-            "OCTYSEG_INSTANCE_ID": f"slot-{slot}",
+            "OCTYSEG_INSTANCE_ID": instance or f"slot-{slot}",
+            "OCTYSEG_PARTITIONS": str(self.partitions),
             "OCTYSEG_SESSION_TIMEOUT_S": str(SESSION_S),
             "OCTYSEG_HEARTBEAT_S": "1",
-            "OCTYSEG_PARTITIONS": str(self.partitions),
         }
         with self.told(slot).open("ab") as out:
-            self.workers[slot] = subprocess.Popen(
-                [sys.executable, "-m", "tests.topologies.counting"], env=environment, stdout=out, stderr=out
-            )
+            command = [sys.executable, "-m", *program]
+            self.workers[slot] = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
 
     def told(self, slot) -> Path:
         return self.directory / f"slot-{slot}.out"

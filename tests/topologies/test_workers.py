@@ -138,3 +138,27 @@ async def has_counted(fleet):
     return all([(await fleet.spans(partition))[-1:] for partition in range(PARTITIONS)]) and all(
         [(await fleet.spans(partition))[-1].stop > 0 for partition in range(PARTITIONS)]
     )
+
+
+async def test_of_two_workers_with_one_instance_id_the_older_ends_and_says_why(fleet):
+    fleet.start(0)
+    await fleet.produce(400)
+    await fleet.until(fleet.all_committed)
+    fleet.start(1, instance="slot-0")
+    older, younger = fleet.workers[0], fleet.workers[1]
+    assert await asyncio.to_thread(older.wait, 60) == 1
+    assert "another process runs as slot-0" in fleet.told(0).read_text()
+    await fleet.produce(400)
+    await fleet.until(fleet.all_committed)
+    assert younger.poll() is None
+    assert (await fleet.verdict()).right
+
+
+async def test_fausts_own_command_line_runs_a_live_worker(fleet):
+    fleet.start(0, program=("faust", "-A", "topologies.live", "worker"))
+
+    async def has_opened():
+        return "partition open" in fleet.told(0).read_text()
+
+    await fleet.until(has_opened)
+    assert await fleet.stop(0) == 0

@@ -1,0 +1,167 @@
+"""The chunk transport's own accounting: what is committed is what was handled, and nothing else."""
+
+import faust.transport
+import pytest
+from aiokafka import TopicPartition
+from faust.types import TP
+from yarl import URL
+
+from octyseg.log.kafka_batches import FetchedBatch, chunk_of
+from octyseg.settings import Settings
+from topologies import transport
+from topologies.app import make_app
+
+EVENTS = "octyseg.events"
+FIRST, SECOND = TP(EVENTS, 0), TP(EVENTS, 1)
+
+
+class Thread:
+    """Stands for the thread with aiokafka's consumer."""
+
+    def __init__(self):
+        self.commits = []
+        self.answer = True
+        self.mine = {FIRST, SECOND}
+
+    def assignment(self):
+        return set(self.mine)
+
+    async def commit(self, offsets):
+        self.commits.append(dict(offsets))
+        return self.answer
+
+
+@pytest.fixture
+async def app():
+    app = make_app(Settings(log="kafka://127.0.0.1:9", instance_id="slot-0"), "live")
+    app.finalize()
+    return app
+
+
+@pytest.fixture
+async def thread():
+    return Thread()
+
+
+@pytest.fixture
+async def consumer(app, thread):
+    consumer = app.consumer
+    consumer._thread.thread_loop.close()
+    consumer._thread = thread
+    return consumer
+
+
+def test_faust_finds_the_transport_by_its_address():
+    assert faust.transport.by_url(URL("chunks://127.0.0.1:9092")) is transport.Transport
+
+
+async def test_the_app_tells_kafka_what_makes_a_restart_quick(app):
+    assert app.conf.id == "octyseg.live"
+    assert app.conf.consumer_group_instance_id == "slot-0"
+    assert app.conf.broker == [URL("chunks://127.0.0.1:9")]
+    assert app.conf.web_enabled is False
+    assert str(app.conf.canonical_url) == "http://slot-0"
+
+
+async def test_what_was_handled_is_committed_and_the_stage_is_told(consumer, thread):
+    told = []
+
+    async def on_committed(*place):
+        told.append(place)
+
+    consumer.on_committed = on_committed
+    consumer.handled(EVENTS, 0, 7)
+    consumer.handled(EVENTS, 0, 9)
+    assert await consumer.commit()
+    assert thread.commits == [{FIRST: 9}]
+    assert told == [(EVENTS, 0, 9)]
+    assert consumer.committed_offsets() == {(EVENTS, 0): 9, (EVENTS, 1): None}
+
+
+async def test_what_is_committed_is_not_committed_again(consumer, thread):
+    consumer.handled(EVENTS, 0, 9)
+    await consumer.commit()
+    await consumer.commit()
+    consumer.handled(EVENTS, 1, 3)
+    await consumer.commit()
+    assert thread.commits == [{FIRST: 9}, {SECOND: 3}]
+
+
+async def test_a_commit_that_failed_is_tried_again(consumer, thread):
+    thread.answer = False
+    consumer.handled(EVENTS, 0, 9)
+    assert not await consumer.commit()
+    assert consumer.committed_offsets()[EVENTS, 0] is None
+    thread.answer = True
+    assert await consumer.commit()
+    assert thread.commits == [{FIRST: 9}, {FIRST: 9}]
+
+
+async def test_a_partition_that_is_not_ours_is_not_committed(consumer, thread):
+    thread.mine = {SECOND}
+    consumer.handled(EVENTS, 0, 9)
+    assert not await consumer.commit()
+    assert thread.commits == []
+
+
+async def test_what_faust_notes_of_acks_is_neither_committed_nor_kept(consumer, thread):
+    consumer._acked[FIRST] += [1, 2, 3]
+    consumer._acked_index[FIRST] |= {1, 2, 3}
+    assert not await consumer.commit()
+    assert thread.commits == []
+    assert not consumer._acked
+    assert not consumer._acked_index
+
+
+async def test_gaps_between_chunks_are_not_noted(consumer):
+    await consumer._add_gap(FIRST, 1, 1_000_000)
+    assert not consumer._gap[FIRST]
+
+
+async def test_another_assignment_forgets_what_was_not_committed(consumer, thread):
+    async def assigned(*_):
+        """Nothing follows here."""
+
+    consumer._on_partitions_assigned = assigned
+    consumer.app.on_rebalance_start()
+    consumer.handled(EVENTS, 0, 9)
+    await consumer.on_partitions_assigned({FIRST}, 2)
+    assert not await consumer.commit()
+    assert thread.commits == []
+
+
+async def test_a_chunk_travels_as_one_message_at_the_place_of_its_last_record(consumer):
+    chunk = chunk_of(TopicPartition(EVENTS, 0), [FetchedBatch(None, 4, 9)], generation=3)
+    message = consumer._to_message(FIRST, chunk)
+    assert message.value is chunk
+    assert (message.tp, message.offset, message.generation_id) == (FIRST, 8, 3)
+
+
+async def test_chunks_of_an_assignment_that_is_over_are_not_given_away(consumer, thread):
+    old, new = (chunk_of(TopicPartition(EVENTS, 0), [FetchedBatch(None, 4, 9)], generation=g) for g in (1, 2))
+    answers = [{FIRST: old}, {FIRST: new}]
+
+    async def getmany(active, wait_s):
+        return answers.pop(0)
+
+    thread.getmany = getmany
+    consumer.app.consumer_generation_id = 2
+    consumer._set_active_tps({FIRST})
+    assert [message.value async for _, message in consumer.getmany(1.0)] == []
+    assert [message.value async for _, message in consumer.getmany(1.0)] == [new]
+
+
+async def test_reading_does_not_sleep_through_a_buffer_that_empties(consumer, thread):
+    timeouts = []
+
+    async def getmany(active, wait_s):
+        timeouts.append(wait_s)
+        return {}
+
+    thread.getmany = getmany
+    consumer._set_active_tps({FIRST, SECOND})
+    assert [pair async for pair in consumer.getmany(1.0)] == []
+    consumer.on_buffer_full(SECOND)
+    assert [pair async for pair in consumer.getmany(1.0)] == []
+    assert timeouts[0] == 1.0
+    assert timeouts[1] < 0.1
