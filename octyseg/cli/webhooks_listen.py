@@ -27,13 +27,17 @@ def listen(
     """Receive webhooks, one JSON line on stdout for each, with whether its signature is right."""
     from standardwebhooks import Webhook
 
-    server = _Server(("127.0.0.1", port), _Receiver)
     try:
-        server.verifier = Webhook(secret) if secret else None
+        verifier = Webhook(secret) if secret else None
     except ValueError:
         msg = "--secret is no secret: give the whsec_... that `octyseg webhooks secret NAME` printed"
         raise UsageError(msg) from None
-    server.fail = fail
+    try:
+        server = _Server(("127.0.0.1", port), _Receiver)
+    except OSError as error:
+        msg = f"cannot listen on port {port}: {error.strerror}; choose another --port"
+        raise UsageError(msg) from error
+    server.verifier, server.fail = verifier, fail
     tell(f"receiving webhooks on http://127.0.0.1:{server.server_port}/; Ctrl-C ends it")
     with contextlib.suppress(KeyboardInterrupt), server:
         server.serve_forever()
