@@ -1,0 +1,94 @@
+"""Ten kinds of receivers side by side, on real sockets and in real time: a bad one hurts only itself."""
+
+import asyncio
+import os
+import time
+from collections import Counter
+
+import pytest
+
+from tests.webhooks import receivers
+from tests.webhooks.desk import change
+from tests.webhooks.receivers import Receiver, status, tls_context
+
+CHANGES = int(os.environ.get("OCTYSEG_SIDE_BY_SIDE_CHANGES", "300"))
+RATE_PER_S = 50
+
+
+class Watch:
+    """When each change was published, and when the healthy receiver had it."""
+
+    def __init__(self):
+        self.published, self.received = {}, {}
+
+    async def answer(self, request, writer):
+        self.received.setdefault(request.headers["webhook-id"], time.monotonic())
+        await status(204, body=b"")(request, writer)
+
+    def p99_ms(self, ids):
+        waits = sorted(self.received[one] - self.published[one] for one in ids)
+        return 1000 * waits[int(len(waits) * 0.99)]
+
+
+async def publish(desk, watch, prefix):
+    """Changes at an even pace; their ids once the healthy receiver has all of them."""
+    ids = []
+    begun = time.monotonic()
+    for number in range(CHANGES):
+        desk.now_ms = int(time.time() * 1000)
+        one = change(f"{prefix}-{number}", 1)
+        ids.append(one.change_id)
+        watch.published[one.change_id] = time.monotonic()
+        await desk.publish(one)
+        while time.monotonic() < begun + (number + 1) / RATE_PER_S:
+            desk.now_ms = int(time.time() * 1000)
+            await desk.stage.tick()
+            await asyncio.sleep(0.005)
+    await desk.until(lambda: watch.received.keys() >= set(ids), "the healthy receiver has everything")
+    return ids
+
+
+@pytest.mark.slow
+async def test_a_healthy_receiver_does_not_feel_nine_bad_ones(desk, tmp_path):
+    watch = Watch()
+    async with (
+        Receiver(watch.answer) as healthy,
+        Receiver(status(500)) as failing,
+        Receiver(status(429, "retry-after: 8")) as busy,
+        Receiver(receivers.hang) as hanging,
+        Receiver(receivers.drip) as dripping,
+        Receiver(receivers.reset) as resetting,
+        Receiver(status(410)) as gone,
+        Receiver(status(302, f"location: {healthy.url}")) as redirecting,
+        Receiver(receivers.large) as large,
+        Receiver(status(200), tls=tls_context(tmp_path)[0]) as untrusted,
+    ):
+        await desk.endpoint("healthy", healthy.url)
+        await desk.begin()
+        alone = await publish(desk, watch, "alone")
+        bad = {
+            "status": (failing, busy, redirecting),
+            "timeout": (hanging, dripping),
+            "protocol": (resetting,),
+            "tls": (untrusted,),
+            "gone": (gone,),
+        }
+        for kind, of_kind in bad.items():
+            for number, receiver in enumerate(of_kind):
+                await desk.endpoint(f"{kind}-{number}", receiver.url)
+        await desk.endpoint("large", large.url)
+        await desk.until(lambda: len(desk.stage._outboxes.endpoints) == 10)
+        beside = await publish(desk, watch, "beside")
+        await desk.recorded("succeeded", CHANGES, "large")
+        await desk.recorded("retrying", 10, "timeout-1")
+        ended = Counter((one.endpoint, one.status, one.failure) for one in await desk.records())
+    for kind, of_kind in bad.items():
+        for number in range(len(of_kind)):
+            assert {failure for name, _, failure in ended if name == f"{kind}-{number}"} - {None} == {kind}
+            assert not ended[f"{kind}-{number}", "succeeded", None]
+    assert ended["gone-0", "disabled", "gone"] >= 1
+    assert ended["gone-0", "disabled", None] + ended["gone-0", "disabled", "gone"] == CHANGES
+    assert ended["healthy", "succeeded", None] == 2 * CHANGES
+    assert len(healthy.requests) == 2 * CHANGES
+    figures = f"healthy p99: {watch.p99_ms(alone):.1f} ms alone, {watch.p99_ms(beside):.1f} ms beside nine bad ones"
+    print(f"{CHANGES} changes, {figures}; {dict(ended)}")  # noqa: T201 - the figures are the report
