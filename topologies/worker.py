@@ -13,6 +13,7 @@ import faust
 
 from octyseg import logs, metrics
 from octyseg.errors import UsageError
+from octyseg.hosting.collector import relax_collector
 from octyseg.settings import Settings
 from topologies.app import App
 
@@ -50,6 +51,7 @@ def run(names: Sequence[str], settings: Settings) -> NoReturn:
 
 def run_apps(apps: Sequence[App]) -> NoReturn:
     """Run these apps in one event loop; raises SystemExit."""
+    relax_collector()
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     Worker(*apps, loop=loop).execute_from_commandline()

@@ -31,8 +31,10 @@ def host(loaded: Settings, what: str, on_ready: Callable[[], None] = lambda: Non
 
 async def _embedded(loaded: Settings, what: str, on_ready: Callable[[], None], time: Time) -> None:
     from octyseg.hosting.assembly import WORKERS
+    from octyseg.hosting.collector import relax_collector
     from octyseg.hosting.embedded import run_embedded
 
+    relax_collector()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -8,6 +8,7 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from octyseg.errors import LogUnavailable
 from octyseg.log.kafka_batches import chunk_of, keep_batches
 from octyseg.log.kafka_client import Connection, stopped, translated
 from octyseg.log.port import Chunk
@@ -46,7 +47,12 @@ class KafkaReader:
             return []
         if self._starting is None:
             self._starting = asyncio.create_task(self._connection.started(self._make))
-        consumer = await asyncio.shield(self._starting)
+        try:
+            consumer = await asyncio.shield(self._starting)
+        except LogUnavailable:
+            # The next read tries again.
+            self._starting = None
+            raise
         self._place(consumer)
         with translated("reading"):
             fetched = await consumer.getmany(timeout_ms=int(wait_s * 1000))

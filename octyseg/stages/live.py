@@ -83,6 +83,7 @@ class LiveStage:
         self._asked_s = -1e9
         self._told_ms = 0
         self._followed_s = -1e9
+        self._following = asyncio.Lock()
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -100,6 +101,8 @@ class LiveStage:
     async def open(self, partition: int, positions: Mapping[str, int]) -> None:
         """Claim the partition and bring its profiles back."""
         begun_s = self._monotonic()
+        # Whoever gets a partition back after a long pause must not judge by the definitions of that time.
+        await self._follow()
         outcomes, state = self._topic("outcomes"), self._topic("state")
         restored = await restore.read_states(self._log, state, partition)
         end = (await self._log.ends(outcomes, [partition]))[partition]
@@ -187,14 +190,18 @@ class LiveStage:
         now_s = self._monotonic()
         if now_s - self._followed_s >= self._config.follow_every_s:
             self._followed_s = now_s
-            if await self._catalog.poll():
-                for held in self._open.values():
-                    held.engine.adopt(self._catalog.catalog)
+            await self._follow()
         if self._open and self._has_reason_to_ask(now_s):
             self._asked_s = now_s
             await self._pass_time()
         for held in self._open.values():
             self._flush_when_due(held, now_s)
+
+    async def _follow(self) -> None:
+        async with self._following:
+            if await self._catalog.poll():
+                for held in self._open.values():
+                    held.engine.adopt(self._catalog.catalog)
 
     def _has_reason_to_ask(self, now_s: float) -> bool:
         """Once a second, and sooner when a deadline must be near by the last answer."""
@@ -229,6 +236,8 @@ class LiveStage:
     async def _pass_time_of(self, held: _Open, told_ms: int) -> None:
         """Everything that existed at `told_ms` was applied: let it be that time here."""
         async with held.lock:
+            if self._open.get(held.number) is not held:
+                return  # closed while it waited: it may be another's by now
             decided = held.engine.tick(told_ms, self._config.sweep_batch)
             await self._write(held, [decided])
             self._pass_by("live.ticked")

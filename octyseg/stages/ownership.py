@@ -48,8 +48,9 @@ class Ownership:
     async def append(self, records: Sequence[NewRecord]) -> Appended:
         """Append outcomes; Fenced or TwinFound when another owner wrote in between."""
         appended = await self._log.append(self._topic, self._partition, records)
-        if appended.first_offset != self.next_offset:
-            await self._look_between(self.next_offset, appended.first_offset)
+        # What fits into one batch stays together; a foreign record may lie between two of one append.
+        if appended.next_offset != self.next_offset + len(records):
+            await self._look_between(self.next_offset, appended.next_offset)
         self.next_offset = appended.next_offset
         return appended
 

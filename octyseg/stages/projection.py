@@ -88,6 +88,7 @@ class ProjectionStage:
         if now_s < self._look_at_s:
             return
         self._look_at_s = now_s + LOOK_EVERY_S
+        looked = False
         for partition, own in list(self._partitions.items()):
             if own.turn.locked():
                 continue  # its `handle` is looking, or waiting, already
@@ -97,7 +98,9 @@ class ProjectionStage:
                 except ProjectionUnavailable as error:
                     self._told(error)
                     return
-        self._told(None)
+            looked = True
+        if looked:
+            self._told(None)
 
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """The marker in Redis is what counts here."""

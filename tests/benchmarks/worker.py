@@ -8,6 +8,7 @@ import asyncio
 import sys
 
 from octyseg import logs, settings
+from octyseg.hosting.collector import relax_collector
 from octyseg.log.kafka import KafkaLog
 from octyseg.settings import Settings
 from tests.benchmarks.timed import timed
@@ -19,6 +20,7 @@ async def work(loaded: Settings, partitions: int) -> None:
     """One worker from its start to its stop."""
     log = KafkaLog(loaded.kafka_servers)
     stage = timed(loaded, log, partitions)
+    relax_collector()
     worker = Worker(host(loaded, stage, log), loop=asyncio.get_running_loop())
     running = asyncio.create_task(worker.start())
     await stage.is_open.wait()

@@ -192,6 +192,21 @@ async def test_an_append_without_a_broker_gives_up_and_is_never_written_later(ne
     assert (await log.append(topic, 0, numbered(1, 3))).first_offset == 2, "a new producer took the old one's place"
 
 
+async def test_a_reader_that_found_no_broker_finds_it_at_a_later_read(new_broker, open_log):
+    log = await open_log(new_broker.server, patience_s=1.0, request_timeout_s=1.0)
+    topic = await made(log, "events")
+    await log.append(topic, 0, numbered(2))
+    new_broker.kill()
+    reader = log.reader()
+    reader.seek(topic, 0, 0)
+    with pytest.raises(LogUnavailable, match="connecting"):
+        await reader.read(0.1)
+    await asyncio.to_thread(new_broker.start)
+    (chunk,) = await reader.read(DEADLINE_S)
+    await reader.close()
+    assert chunk.next_offset == 2
+
+
 async def test_a_log_without_a_broker_says_where_it_looked():
     log = KafkaLog(["127.0.0.1:9"], patience_s=0.3)
     with pytest.raises(LogUnavailable, match=r"connecting at kafka 127\.0\.0\.1:9"):

@@ -45,8 +45,8 @@ def test_a_terminal_gets_colours_unless_it_does_not_want_them(monkeypatch):
 def test_a_librarys_warning_goes_the_same_way_and_its_chatter_does_not():
     out = io.StringIO()
     logs.configure(stream=out)
-    logging.getLogger("aiokafka.consumer").info("heartbeat %s", 1)
-    logging.getLogger("aiokafka.consumer").warning("lost %s", "broker")
+    logging.getLogger("faust.consumer").info("heartbeat %s", 1)
+    logging.getLogger("faust.consumer").warning("lost %s", "broker")
     (line,) = out.getvalue().splitlines()
     assert json.loads(line)["event"] == "lost broker"
 

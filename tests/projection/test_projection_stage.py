@@ -259,6 +259,7 @@ async def test_a_host_that_ends_while_redis_is_away_can_take_its_call_back(story
         task = asyncio.create_task(hand_over(stage, story.log))
         await until(lambda: bool(lines))
         await stage.tick()
+        assert [line["event"] for line in lines if "available" in line["event"]] == ["projection unavailable, waiting"]
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task

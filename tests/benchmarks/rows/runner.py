@@ -3,6 +3,7 @@
 import asyncio
 
 from octyseg.hosting.assembly import open_log
+from octyseg.hosting.collector import relax_collector
 from octyseg.hosting.runner import Runner
 from octyseg.settings import Settings
 from tests.benchmarks.measured import Measured
@@ -18,6 +19,7 @@ async def _measure(settings: Settings, events: int) -> Measured:
     async with open_log(settings) as log:
         stage = timed(settings, log, settings.partitions)
         stage.go.set()
+        relax_collector()
         running = asyncio.create_task(Runner(log, stage, settings.namespace).run(stage.done))
         await running
         assert stage.measured is not None, "the run ends when all was handled"

@@ -1,0 +1,49 @@
+"""The simulated shop as a producer: every event is stamped when it happens and sent at once, or when it can be."""
+
+import asyncio
+import time
+
+from octyseg.log.port import NewRecord
+from octyseg.log.topics import partition_of
+from octyseg.traffic.patterns import simulate
+
+PROFILES = 10_000
+_WAKE_EVERY_S = 0.05
+
+
+class Shoppers:
+    """`sent` events of `count` are acknowledged; `run` ends when all are. `spoil` may add records to a batch."""
+
+    def __init__(self, fleet, count, rate_per_s, seed, spoil=lambda records: records):
+        self.fleet = fleet
+        self.count = count
+        self.sent = 0
+        self._rate_per_s = rate_per_s
+        self._seed = seed
+        self._spoil = spoil
+
+    async def run(self):
+        partitions = len(self.fleet.numbers)
+        places = {}
+        due = []
+        events = simulate(PROFILES, self.count, self._rate_per_s, self._seed, time.time_ns() // 1_000_000)
+        event = next(events, None)
+        while event is not None or due:
+            now_ms = time.time_ns() // 1_000_000
+            while event is not None and event.at_ms <= now_ms:
+                due.append(event)
+                event = next(events, None)
+            records = {}
+            for one in due:
+                key = one.profile_id.encode()
+                place = places.get(key)
+                if place is None:
+                    place = places[key] = partition_of(one.profile_id, partitions)
+                records.setdefault(place, []).append(NewRecord(key, one.line))
+            topic = self.fleet.topic("events")
+            await asyncio.gather(
+                *(self.fleet.log.append(topic, place, self._spoil(batch)) for place, batch in records.items())
+            )
+            self.sent += len(due)
+            due.clear()
+            await asyncio.sleep(_WAKE_EVERY_S)

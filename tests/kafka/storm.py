@@ -1,0 +1,65 @@
+"""Faults while the shop goes on: each begins when its share of the events is sent and the last one is healed."""
+
+import asyncio
+import time
+
+
+class Storm:
+    """Carries out faults in order; `recoveries` say when each began and how long until every partition moved."""
+
+    def __init__(self, fleet, shoppers):
+        self.fleet = fleet
+        self.shoppers = shoppers
+        self.recoveries = []
+        self.outages = []
+
+    async def rage(self, faults):
+        """`faults` are functions of this storm, spread evenly over the events."""
+        for number, fault in enumerate(faults, 1):
+            share = self.shoppers.count * number // (len(faults) + 1)
+            await self.fleet.until(lambda share=share: self._sent(share), "events are sent", 120)
+            before = await self._reached()
+            begun_s = time.monotonic()
+            await fault(self)
+            await self.fleet.until(lambda before=before: self._moved(before), "recovery")
+            self.recoveries.append((begun_s, time.monotonic() - begun_s))
+
+    async def _sent(self, share):
+        return self.shoppers.sent >= share
+
+    async def _reached(self):
+        return await self.fleet.ends("outcomes"), await self.fleet.ends("tags")
+
+    async def _moved(self, before):
+        """Two appends a partition at least, as the first is an owner's claim, or there is nothing left to do."""
+        if self.shoppers.sent == self.shoppers.count and await self.fleet.all_read():
+            return True
+        outcomes, tags = await self._reached()
+        on = all(outcomes[number] > before[0][number] + 1 for number in outcomes)
+        return on and all(tags[number] > before[1][number] for number in tags)
+
+
+def kill(slot):
+    """SIGKILL, and the supervisor starts it again."""
+
+    async def fault(storm):
+        storm.fleet.kill(slot)
+        storm.fleet.start(slot)
+
+    return fault
+
+
+async def kill_broker(storm):
+    """SIGKILL and a restart with the same data; the outage ends when the broker answers."""
+    begun_ms = time.time_ns() // 1_000_000
+    await asyncio.to_thread(storm.fleet.broker.kill)
+    await asyncio.to_thread(storm.fleet.broker.start)
+    storm.outages.append((begun_ms, time.time_ns() // 1_000_000))
+
+
+def victims(chance, slots, count):
+    """Random slots, none twice in a row: a worker that has not come back yet is not there to be killed."""
+    chosen = [chance.choice(slots)]
+    while len(chosen) < count:
+        chosen.append(chance.choice([slot for slot in slots if slot != chosen[-1]]))
+    return chosen

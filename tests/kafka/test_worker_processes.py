@@ -1,0 +1,163 @@
+"""What a worker process does when it is told to end, when a service is missing, and with a record it cannot read."""
+
+import asyncio
+
+import pytest
+
+from octyseg.log.port import NewRecord, read_through
+from octyseg.log.topics import partition_of
+from octyseg.model.outcome import decode_outcome
+from tests.kafka.reckoning import redis_equals, settled_verdict
+from tests.kafka.shoppers import Shoppers
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+EVENTS = 6_000
+SLOTS = ["live-0", "tags-0"]
+
+
+async def shop(fleet, seed=1, count=EVENTS, **options):
+    shoppers = Shoppers(fleet, count, 2_000, seed, **options)
+    await shoppers.run()
+    return shoppers
+
+
+async def test_sigterm_in_the_middle_commits_everything_and_repeats_nothing(quiet_fleet):
+    fleet = quiet_fleet
+    for slot in SLOTS:
+        fleet.start(slot)
+    await fleet.until(fleet.is_open, "every partition has an owner")
+    shopping = asyncio.create_task(shop(fleet))
+
+    async def begun():
+        return sum((await fleet.ends("tags")).values()) > 100
+
+    await fleet.until(begun, "changes come")
+    assert await fleet.stop(*SLOTS) == [0, 0]
+    committed = await fleet.log.committed(fleet.topic("live"), fleet.topic("events"), fleet.numbers)
+    for number, end in (await fleet.ends("outcomes")).items():
+        written = read_through(fleet.log, fleet.topic("outcomes"), number, 0, end)
+        applied = [decode_outcome(r.value).events_offset async for r in written if not r.key.startswith(b"\0")]
+        assert committed[number] > max(applied)
+    await shopping
+    for slot in SLOTS:
+        fleet.start(slot)
+    verdict = await settled_verdict(fleet)
+    assert not verdict.faults, verdict.examples[:3]
+    assert verdict.repeated == 0
+    await redis_equals(fleet, verdict)
+
+
+async def test_workers_that_find_no_broker_wait_and_say_so_in_one_line(new_broker, new_fleet):
+    fleet = await new_fleet(new_broker)
+    await shop(fleet)
+    await asyncio.to_thread(new_broker.kill)
+    for slot in SLOTS:
+        fleet.start(slot)
+
+    async def told():
+        return all("kafka does not answer" in fleet.told(slot).read_text() for slot in SLOTS)
+
+    await fleet.until(told, "the workers say what they wait for")
+    await asyncio.to_thread(new_broker.start)
+    verdict = await settled_verdict(fleet)
+    assert not verdict.faults, verdict.examples[:3]
+    assert verdict.changes > 0
+    assert [lines(fleet, slot, "kafka does not answer") for slot in SLOTS] == [1, 1]
+
+
+async def test_the_tags_topic_does_not_wait_for_a_missing_redis_and_redis_catches_up(quiet_fleet, valkey):
+    fleet = quiet_fleet
+    valkey.kill()
+    for slot in SLOTS:
+        fleet.start(slot)
+    await shop(fleet)
+
+    async def published():
+        return await fleet.has_read_all("live") and await fleet.has_read_all("tags")
+
+    await fleet.until(published, "changes are published without redis")
+    assert not await fleet.has_read_all("projection")
+    assert lines(fleet, "tags-0", "projection unavailable, waiting") == 1
+    valkey.start()
+    verdict = await settled_verdict(fleet)
+    assert not verdict.faults, verdict.examples[:3]
+    await redis_equals(fleet, verdict)
+    assert lines(fleet, "tags-0", "projection available again") == 1
+
+
+async def test_workers_end_within_their_time_while_redis_is_away(quiet_fleet, valkey):
+    fleet = quiet_fleet
+    for slot in SLOTS:
+        fleet.start(slot)
+    await fleet.until(fleet.is_open, "every partition has an owner")
+    valkey.kill()
+    await shop(fleet)
+
+    async def waits():
+        return lines(fleet, "tags-0", "projection unavailable, waiting")
+
+    await fleet.until(waits, "the projection waits for redis")
+    assert await fleet.stop(*SLOTS) == [0, 0]
+
+
+async def test_a_redis_that_evicts_is_refused_with_what_to_do(quiet_fleet, valkey):
+    fleet = quiet_fleet
+    valkey.kill()
+    valkey.start(policy="allkeys-lru")
+    worker = fleet.start("tags-0")
+    fleet.start("live-0")
+    await shop(fleet)
+    assert await asyncio.to_thread(worker.wait, 30) == 1
+    told = fleet.told("tags-0").read_text()
+    assert "CONFIG SET maxmemory-policy noeviction" in told
+    assert "Traceback" not in told
+
+
+async def test_a_bad_record_is_put_aside_byte_for_byte_and_its_neighbours_count(quiet_fleet):
+    fleet = quiet_fleet
+    fleet.start("live-0")
+    fleet.start("tags-0")
+    nobodys = b'{"profile_id": "ada", "event_type": "login", "event_properties": {}}'
+    bad = [(b"ada", nobodys[:40]), (b"ada", b"\xff\x00\xfe"), (None, nobodys), (b"bob", None)]
+    number = partition_of("ada", len(fleet.numbers))
+    await fleet.log.append(fleet.topic("events"), number, [NewRecord(key, value) for key, value in bad])
+    await shop(fleet)
+    verdict = await settled_verdict(fleet)
+    assert not verdict.faults, verdict.examples[:3]
+    assert verdict.events == EVENTS + len(bad)
+    letters = await dead_letters(fleet)
+    assert [(letter.key, letter.value) for letter in letters] == bad
+    for offset, letter in enumerate(letters):
+        headers = dict(letter.headers)
+        assert headers["topic"].decode() == fleet.topic("events")
+        assert (int(headers["partition"]), int(headers["offset"])) == (number, offset)
+    assert [dict(letter.headers)["reason"] for letter in letters] == [
+        b"bad_json",
+        b"not_utf8",
+        b"key_missing",
+        b"empty",
+    ]
+
+
+async def test_of_two_workers_with_one_name_the_older_ends(quiet_fleet):
+    fleet = quiet_fleet
+    older = fleet.start("live-0")
+    await fleet.until(fleet.is_open, "every partition has an owner")
+    younger = fleet.start("live-0")
+    assert await asyncio.to_thread(older.wait, 60) == 1
+    fleet.start("tags-0")
+    await shop(fleet)
+    verdict = await settled_verdict(fleet)
+    assert not verdict.faults, verdict.examples[:3]
+    assert younger.poll() is None
+
+
+def lines(fleet, slot, text):
+    return sum(text in line for line in fleet.told(slot).read_text().splitlines())
+
+
+async def dead_letters(fleet):
+    topic = fleet.topic("deadletter")
+    end = (await fleet.log.ends(topic, [0]))[0]
+    return [record async for record in read_through(fleet.log, topic, 0, 0, end)]

@@ -1,0 +1,173 @@
+"""The verdict over a simulated run: what was published and what is remembered, against the oracle.
+
+Nothing lost, nothing spurious, no false inaction, repeats identical, sequences rising, dead letters as
+injected, and the state that a restore gives is the state the owner has.
+"""
+
+import asyncio
+from itertools import pairwise
+
+from octyseg.engine.partition import Partition
+from octyseg.log.port import read_through
+from octyseg.model.change import from_json, rfc3339
+from octyseg.model.record import Merge, decode, epoch_ms
+from octyseg.model.refusal import Refusal
+from octyseg.projection.content import content_of
+from octyseg.stages import restore
+from octyseg.stages.fold import fold
+from tests.simulation.oracle import expected_changes
+from tests.simulation.plan import Edit
+from tests.simulation.process import NAMESPACE
+from tests.simulation.world import EVENTS, World
+
+
+class Wrong(AssertionError):
+    """What a run got wrong."""
+
+
+def run(plan):
+    """Carry a plan out and judge it; raises what went wrong."""
+    world = World(plan)
+    asyncio.run(_run(world))
+    return world
+
+
+async def _run(world):
+    await world.run()
+    for partition in range(world.plan.partitions):
+        await _judge(world, partition)
+
+
+async def _judge(world, partition):
+    events = await _read(world, "events", partition)
+    published = await _read(world, "tags", partition)
+    changes = _once(published)
+    _compare(world, partition, events, changes)
+    await _compare_dead_letters(world, partition, events)
+    await _compare_states(world, partition)
+    world.counts["events"] = world.counts.get("events", 0) + len(events)
+    world.counts["changes"] = world.counts.get("changes", 0) + sum(map(len, changes.values()))
+    world.counts["repeats"] = world.counts.get("repeats", 0) + len(published) - sum(map(len, changes.values()))
+
+
+async def _read(world, topic, partition):
+    world.read_limit = 1_000_000
+    end = (await world.log.ends(NAMESPACE + topic, [partition]))[partition]
+    return [one async for one in read_through(world.log, NAMESPACE + topic, partition, 0, end)]
+
+
+def _once(published):
+    """Each change once, as a receiver keeps them, by profile."""
+    known, changes = {}, {}
+    for record in published:
+        change = from_json(record.value)
+        if known.setdefault(change.change_id, record.value) != record.value:
+            raise Wrong(f"two changes of one id: {known[change.change_id]} and {record.value}")
+        if known[change.change_id] is record.value:
+            changes.setdefault(change.profile_id, []).append(change)
+    return changes
+
+
+def _compare(world, partition, events, changes):
+    """Published changes against the oracle's, segment by segment where an edit came at no certain moment."""
+    plan = world.plan
+    expected = expected_changes(
+        plan.segments, events, plan.rules, topic=EVENTS, partition=partition, revisions=world.revisions[partition]
+    )
+    loose = _loose(world)
+    for profile_id in sorted({*expected, *changes}):
+        ours = changes.get(profile_id, [])
+        if any(before.sequence >= after.sequence for before, after in pairwise(ours)):
+            raise Wrong(f"sequences of {profile_id} do not rise: {[one.sequence for one in ours]}")
+        _assert_sense(profile_id, ours)
+        told = [_told(one) for one in ours if one.segment_id not in loose]
+        wanted = [_wanted(one) for one in expected.get(profile_id, []) if one.segment_id not in loose]
+        for number, (one, other) in enumerate(
+            zip(told + [None] * len(wanted), wanted + [None] * len(told), strict=True)
+        ):
+            if one != other:
+                raise Wrong(f"change {number} of {profile_id} is\n  {one}, expected\n  {other}")
+
+
+def _loose(world):
+    """Segments whose edit came in the middle of things: which events it caught is not foretold.
+
+    So it is when somebody who was put out while it opened a partition claims it later: it reads on from
+    where the group stood before the edit.
+    """
+    plan, loose = world.plan, set()
+    for action in plan.actions:
+        if isinstance(action, Edit) and (not action.settled or world.may_claim_late):
+            same = {one.segment_id for one in plan.segments if one in action.segments}
+            loose |= {one.segment_id for one in (*plan.segments, *action.segments)} - same
+    return loose
+
+
+def _assert_sense(profile_id, changes):
+    """A tag is added when it is not there, and refreshed or removed when it is."""
+    held = set()
+    for change in changes:
+        if (change.segment_id in held) == (change.kind == "added"):
+            raise Wrong(f"{change.kind} of {change.segment_id} makes no sense for {profile_id}")
+        (held.discard if change.kind == "removed" else held.add)(change.segment_id)
+
+
+def _told(change):
+    swept = change.reason.startswith("definition")
+    occurred_at = None if swept else change.occurred_at
+    return (change.segment_id, change.kind, change.reason, occurred_at, change.cause, change.change_id)
+
+
+def _wanted(change):
+    occurred_at = None if change.occurred_at_ms is None else rfc3339(change.occurred_at_ms)
+    return (change.segment_id, change.kind, change.reason, occurred_at, change.cause, change.change_id)
+
+
+async def _compare_dead_letters(world, partition, events):
+    """Every refused record is there byte for byte, no other is; repeats are allowed."""
+    refused = {(one.offset, one.key, one.value) for one in events if _is_refused(one, world.plan.rules)}
+    letters = set()
+    for record in await _read(world, "deadletter", 0):
+        headers = dict(record.headers)
+        if int(headers["partition"]) == partition:
+            letters.add((int(headers["offset"]), record.key, record.value))
+    if letters != refused:
+        raise Wrong(f"dead letters are {letters}, refused were {refused}")
+
+
+def _is_refused(record, rules):
+    read = decode(record.key, record.value)
+    if isinstance(read, Refusal | Merge):
+        return True
+    at_ms = epoch_ms(read.created_at, record.timestamp)
+    return isinstance(at_ms, Refusal) or at_ms > record.timestamp + rules.future_ms
+
+
+async def _compare_states(world, partition):
+    """The owner's states, those a successor would restore, and those the projection would be made of are the same."""
+    engine = world.engine(partition)
+    restored = await restore.read_states(world.log, NAMESPACE + "state", partition)
+    end = (await world.log.ends(NAMESPACE + "outcomes", [partition]))[partition]
+    await restore.read_outcomes(world.log, NAMESPACE + "outcomes", partition, end, restored)
+    successor = Partition(engine.catalog, world.plan.rules, partition, engine.epoch)
+    successor.committed(engine.committed_offset)
+    for profile_id, newest in restored.profiles.items():
+        successor.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
+    # Whoever has nothing left is forgotten by the next look at the time, on both sides.
+    engine.tick(engine.clock_ms + 1)
+    successor.tick(engine.clock_ms)
+    folded = await fold(world.log, NAMESPACE, partition)
+    for profile_id in sorted({*engine.shelf.ids(), *successor.shelf.ids()}):
+        ours, theirs = engine.state_of(profile_id), successor.state_of(profile_id)
+        if ours != theirs:
+            raise Wrong(f"state of {profile_id} is {ours}, a successor has {theirs}")
+        if _shown(folded.state(profile_id) if profile_id in folded.states else None) != _shown(ours):
+            raise Wrong(f"state of {profile_id} is {ours}, folded it is {folded.states.get(profile_id)}")
+
+
+def _shown(state):
+    """What a projection shows of a state; nothing of one that holds nothing."""
+    if state is None:
+        return None
+    content = content_of(state)
+    return content if content.members or content.fields.keys() - {"sequence", "tags"} else None
