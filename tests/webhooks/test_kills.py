@@ -46,8 +46,9 @@ async def until(condition, what):
 class Shop:
     """Publishes changes on the tags topic of the file, in sequence for each profile."""
 
-    def __init__(self, log):
+    def __init__(self, log, namespace="octyseg."):
         self.log = log
+        self.topic = namespace + "tags"
         self.sequences = Counter()
         self.ids = []
 
@@ -61,7 +62,7 @@ class Shop:
             place = partition_of(profile, PARTITIONS)
             batches.setdefault(place, []).append(NewRecord(profile.encode(), to_json(one)))
         for place, records in batches.items():
-            await self.log.append("octyseg.tags", place, records)
+            await self.log.append(self.topic, place, records)
 
 
 @pytest.mark.slow
