@@ -66,6 +66,7 @@ class Shop:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_a_worker_killed_twenty_times_with_posts_under_way_loses_nothing_and_keeps_the_order(
     environment, tmp_path
 ):
