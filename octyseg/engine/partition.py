@@ -1,6 +1,6 @@
 """All profiles of one partition: fed with records, told the time, asked what changed.
 
-    restore(profile_id, state)   before the first feed, once per profile
+    restore(profile_id, state)   before the first feed, once per profile; handled(offset) then as well
     feed(topic, records)         what these records change
     tick(clock_ms)               what time changes: deadlines, expiries, a bounded part of a sweep
     adopt(catalog)               new definitions; what they outdate is swept by the ticks that follow
@@ -76,6 +76,7 @@ class Partition:
         self.epoch = epoch
         self.clock_ms = 0
         self.committed_offset = 0
+        self.handled_offset = 0
         self.shelf = Shelf()
         self._unswept: list[str] = []
         self._held: dict[str, Subject] = {}
@@ -112,6 +113,10 @@ class Partition:
     def committed(self, offset: int) -> None:
         """Input below this offset will never be read again; what only a repeat would need may go."""
         self.committed_offset = max(self.committed_offset, offset)
+
+    def handled(self, offset: int) -> None:
+        """All input below this offset was applied before; who is not among the restored has nothing of it left."""
+        self.handled_offset = offset
 
     # What the owner asks.
 
@@ -150,7 +155,8 @@ class Partition:
             sweep -= 1
             profile_id = self._unswept[-1]
             if profile_id in self.shelf and profile_id not in self._held:
-                self._hold(profile_id)
+                subject = self._hold(profile_id)
+                self.shelf.schedule(profile_id, deadlines.next_due(subject.state, self.rules))
             self._unswept.pop()
         return self._decided([])
 
@@ -261,7 +267,10 @@ class Partition:
     def _hold(self, profile_id: str) -> Subject:
         """Take a profile in hand; what the catalog outdates goes first."""
         encoded = self.shelf.get(profile_id)
-        state = ProfileState(sequence=self.shelf.floor) if encoded is None else decode_state(encoded)
+        if encoded is None:
+            state = ProfileState(sequence=self.shelf.floor, events_offset=self.handled_offset - 1)
+        else:
+            state = decode_state(encoded)
         subject = self._held[profile_id] = Subject(profile_id, state, self.clock_ms)
         if encoded is not None:
             subject.erased = self.shelf.is_stub(profile_id)
@@ -277,6 +286,8 @@ class Partition:
             state = subject.state
             if not subject.touched and self._may_forget(state):
                 self.shelf.forget(profile_id, state.sequence)
+                continue
+            if not subject.touched and profile_id not in self.shelf:
                 continue
             encoded = encode_state(state)
             self.shelf.put(profile_id, encoded, stub=subject.erased)

@@ -82,6 +82,8 @@ class Subject:
             tag.correlation = match.correlation
         tag.expires_at_ms = max(tag.expires_at_ms, expires_at_ms)
         if kind is None:
+            # Quiet, but what earned the tag, its expiry and perhaps its name are others now.
+            self.touched = True
             return
         tag.created_at_ms = max(tag.created_at_ms, occurred_at_ms)
         if segment.cooldown_ms:

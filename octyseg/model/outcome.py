@@ -13,6 +13,8 @@ CLAIM_KEY = b"\x00claim"
 SWEPT_KEY = b"\x00swept"
 MARKER_KEY = b"\x00marker"
 FLOOR_KEY = b"\x00floor"
+# A tombstone on `octyseg.state` says in a header whose it is.
+EPOCH_HEADER = "epoch"
 
 
 class Outcome(Struct, frozen=True, array_like=True, gc=False):

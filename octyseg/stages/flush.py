@@ -14,7 +14,7 @@ from octyseg import metrics
 from octyseg.engine.partition import Partition
 from octyseg.engine.shelf import Changed
 from octyseg.log.port import Log, NewRecord, read_through
-from octyseg.model.outcome import FLOOR_KEY, MARKER_KEY, Floor, Marker, StateRecord, encode
+from octyseg.model.outcome import EPOCH_HEADER, FLOOR_KEY, MARKER_KEY, Floor, Marker, StateRecord, encode
 from octyseg.stages.crashpoints import Pass
 
 STATES_PER_APPEND = 2_000
@@ -37,9 +37,14 @@ class Flush:
         self._next_offset = next_offset
         self._pass_by = pass_by
 
+    async def check(self, engine: Partition) -> None:
+        """Look whether another wrote states since our last append; comes before `take`."""
+        await self._take_back(engine, (await self._log.ends(self._topic, [self._partition]))[self._partition])
+
     def take(self, engine: Partition, outcomes_offset: int, events_offset: int) -> Taken:
         """What is dirty now; the offsets are those the states cover, so nothing may be in flight."""
-        marker = Marker(engine.epoch, outcomes_offset, events_offset, 0, engine.shelf.floor)
+        handled_offset = max(events_offset, engine.handled_offset)
+        marker = Marker(engine.epoch, outcomes_offset, handled_offset, 0, engine.shelf.floor)
         return Taken(engine.shelf.take_dirty(engine.shelf.dirty), marker)
 
     async def write(self, engine: Partition, taken: Taken) -> None:
@@ -63,13 +68,20 @@ class Flush:
 
     async def _append(self, engine: Partition, records: Sequence[NewRecord]) -> None:
         appended = await self._log.append(self._topic, self._partition, records)
-        if appended.first_offset > self._next_offset:
-            foreign = read_through(self._log, self._topic, self._partition, self._next_offset, appended.first_offset)
+        await self._take_back(engine, appended.first_offset)
+        self._next_offset = appended.next_offset
+
+    async def _take_back(self, engine: Partition, stop: int) -> None:
+        """What another wrote between our last append and `stop` has to be written again."""
+        if stop > self._next_offset:
+            foreign = read_through(self._log, self._topic, self._partition, self._next_offset, stop)
             keys = [record.key async for record in foreign]
             engine.shelf.mark_dirty(key.decode() for key in keys if key is not None and not key.startswith(b"\x00"))
-        self._next_offset = appended.next_offset
+            self._next_offset = stop
 
 
 def _record(epoch: int, changed: Changed) -> NewRecord:
-    value = None if changed.state is None else encode(StateRecord(epoch, changed.state, changed.stub))
-    return NewRecord(changed.profile_id.encode(), value)
+    key = changed.profile_id.encode()
+    if changed.state is None:
+        return NewRecord(key, None, ((EPOCH_HEADER, str(epoch).encode()),))
+    return NewRecord(key, encode(StateRecord(epoch, changed.state, changed.stub)))

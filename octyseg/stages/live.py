@@ -119,6 +119,7 @@ class LiveStage:
         engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch)
         engine.shelf.floor = restored.floor
         engine.committed(positions.get(self._events, 0))
+        engine.handled(restored.events_offset)
         for count, (profile_id, newest) in enumerate(restored.profiles.items()):
             engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
             if count % restore.RECORDS_BETWEEN_YIELDS == 0:
@@ -280,5 +281,6 @@ class LiveStage:
         """Take the states while nothing is in flight, write them while the partition goes on."""
         async with held.lock:
             await held.ownership.check()
+            await held.flush.check(held.engine)
             taken = held.flush.take(held.engine, held.ownership.next_offset, held.position)
         await held.flush.write(held.engine, taken)

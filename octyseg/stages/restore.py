@@ -9,11 +9,12 @@ import asyncio
 
 from msgspec import Struct
 
-from octyseg import metrics
+from octyseg import logs, metrics
 from octyseg.engine.state import decode_state
 from octyseg.log.port import Log, Record, read_through
 from octyseg.model.outcome import (
     CLAIM_KEY,
+    EPOCH_HEADER,
     FLOOR_KEY,
     MARKER_KEY,
     SWEPT_KEY,
@@ -28,6 +29,8 @@ from octyseg.model.outcome import (
 
 RECORDS_BETWEEN_YIELDS = 2_000
 
+logger = logs.get(__name__)
+
 
 class Newest(Struct):
     """The newest known of one profile; `state` None: erased or forgotten at this sequence and offset."""
@@ -41,6 +44,7 @@ class Newest(Struct):
 class Restored(Struct):
     """What a partition held; `outcomes_offset` is where reading of `outcomes` has to go on.
 
+    Input below `events_offset` was applied before the last flush.
     `unflushed` are the profiles whose newest state stands on `outcomes` alone: the next flush has to
     write them, or its marker would cover outcomes that `state` knows nothing of.
     """
@@ -49,6 +53,7 @@ class Restored(Struct):
     epoch: int = 0
     floor: int = 0
     outcomes_offset: int = 0
+    events_offset: int = 0
     state_offset: int = 0
     claims: list[Claim] = []
     unflushed: set[str] = set()
@@ -61,25 +66,57 @@ async def read_states(log: Log, state_topic: str, partition: int) -> Restored:
     start = (await log.starts(state_topic, [partition]))[partition]
     stop = (await log.ends(state_topic, [partition]))[partition]
     restored.state_offset = stop
+    flushed = _Flushed(restored.profiles)
     count = 0
     async for record in read_through(log, state_topic, partition, start, stop):
         count += 1
         if count % RECORDS_BETWEEN_YIELDS == 0:
             await asyncio.sleep(0)
-        assert record.key is not None
-        if record.value is None:
-            restored.profiles.pop(record.key.decode(), None)
-        elif record.key == MARKER_KEY:
+        if record.key == MARKER_KEY and record.value is not None:
             read = decode_marker(record.value)
             marker = max(marker, read, key=lambda one: (one.epoch, one.outcomes_offset))
             restored.floor = max(restored.floor, read.floor)
-        elif record.key == FLOOR_KEY:
+            flushed.epoch = max(flushed.epoch, read.epoch)
+        elif record.key == FLOOR_KEY and record.value is not None:
             restored.floor = max(restored.floor, decode_floor(record.value).floor)
         else:
-            _keep_state(restored, record.key.decode(), record.value)
-    restored.epoch = marker.epoch
-    restored.outcomes_offset = marker.outcomes_offset
+            flushed.take(record)
+    restored.events_offset = marker.events_offset
+    if flushed.overwritten:
+        logger.warning("an owner that had lost the partition wrote states", states=len(flushed.overwritten))
+    else:
+        restored.epoch, restored.outcomes_offset = marker.epoch, marker.outcomes_offset
     return restored
+
+
+class _Flushed(Struct):
+    """Flushed states in the order of the topic; epochs rise, but for those of an owner that had lost the partition.
+
+    It was paused in the middle of a flush. What it overwrote is gone from the topic once that is compacted:
+    if the owner did not write it again, outcomes have to be read from their start.
+    """
+
+    profiles: dict[str, Newest]
+    epoch: int = 0
+    overwritten: set[str] = set()
+
+    def take(self, record: Record) -> None:
+        """Take in a state or a tombstone."""
+        assert record.key is not None
+        profile_id = record.key.decode()
+        epoch, newest = _state_in(record)
+        if epoch is not None and epoch < self.epoch:
+            self.overwritten.add(profile_id)
+            known = self.profiles.get(profile_id)
+            if known is not None and known.epoch > epoch:
+                return
+        else:
+            self.epoch = epoch or self.epoch
+            self.overwritten.discard(profile_id)
+        if newest is None:
+            self.profiles.pop(profile_id, None)
+        else:
+            self.profiles[profile_id] = newest
 
 
 async def read_outcomes(log: Log, outcomes_topic: str, partition: int, stop: int, restored: Restored) -> None:
@@ -96,16 +133,16 @@ async def read_outcomes(log: Log, outcomes_topic: str, partition: int, stop: int
     restored.outcomes_offset = max(stop, restored.outcomes_offset)
 
 
-def _keep_state(restored: Restored, profile_id: str, value: bytes) -> None:
-    read = decode_state_record(value)
-    known = restored.profiles.get(profile_id)
-    if known is not None and read.epoch < known.epoch:
-        return
-    newest = Newest(read.epoch, read.state)
-    if read.erased:
-        stub = decode_state(read.state)
-        newest = Newest(read.epoch, None, stub.sequence, stub.events_offset)
-    restored.profiles[profile_id] = newest
+def _state_in(record: Record) -> tuple[int | None, Newest | None]:
+    """The epoch and the state of a record; no state in a tombstone."""
+    if record.value is None:
+        epoch = dict(record.headers).get(EPOCH_HEADER)
+        return None if epoch is None else int(epoch), None
+    read = decode_state_record(record.value)
+    if not read.erased:
+        return read.epoch, Newest(read.epoch, read.state)
+    stub = decode_state(read.state)
+    return read.epoch, Newest(read.epoch, None, stub.sequence, stub.events_offset)
 
 
 def _fold_outcome(restored: Restored, record: Record) -> None:

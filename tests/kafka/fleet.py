@@ -11,6 +11,7 @@ from pathlib import Path
 
 from octyseg.hosting.runner import group_of
 from octyseg.log.kafka import KafkaLog
+from octyseg.log.port import read_through
 from octyseg.log.topics import specs
 from octyseg.settings import Settings
 from octyseg.stages.catalog import CatalogFollower
@@ -120,6 +121,12 @@ class Fleet:
 
     async def ends(self, short_name):
         return await self.log.ends(self.topic(short_name), self.numbers)
+
+    async def records(self, short_name, number):
+        """Everything on a partition."""
+        topic = self.topic(short_name)
+        end = (await self.log.ends(topic, [number]))[number]
+        return [record async for record in read_through(self.log, topic, number, 0, end)]
 
     async def is_open(self):
         """Whether every partition was claimed at least once."""

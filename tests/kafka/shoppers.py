@@ -12,15 +12,19 @@ _WAKE_EVERY_S = 0.05
 
 
 class Shoppers:
-    """`sent` events of `count` are acknowledged; `run` ends when all are. `spoil` may add records to a batch."""
+    """`sent` events of `count` are acknowledged; `run` ends when all are.
 
-    def __init__(self, fleet, count, rate_per_s, seed, spoil=lambda records: records):
+    `spoil` may change what is sent to a partition, and `only_partition` leaves out profiles of all others.
+    """
+
+    def __init__(self, fleet, count, rate_per_s, seed, *, spoil=lambda records: records, only_partition=None):
         self.fleet = fleet
         self.count = count
         self.sent = 0
         self._rate_per_s = rate_per_s
         self._seed = seed
         self._spoil = spoil
+        self._only_partition = only_partition
 
     async def run(self):
         partitions = len(self.fleet.numbers)
@@ -41,8 +45,11 @@ class Shoppers:
                     place = places[key] = partition_of(one.profile_id, partitions)
                 records.setdefault(place, []).append(NewRecord(key, one.line))
             topic = self.fleet.topic("events")
+            spoilt = {
+                place: self._spoil(batch) for place, batch in records.items() if self._only_partition in (None, place)
+            }
             await asyncio.gather(
-                *(self.fleet.log.append(topic, place, self._spoil(batch)) for place, batch in records.items())
+                *(self.fleet.log.append(topic, place, batch) for place, batch in spoilt.items() if batch)
             )
             self.sent += len(due)
             due.clear()

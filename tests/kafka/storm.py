@@ -1,6 +1,7 @@
 """Faults while the shop goes on: each begins when its share of the events is sent and the last one is healed."""
 
 import asyncio
+import signal
 import time
 
 
@@ -17,15 +18,15 @@ class Storm:
         """`faults` are functions of this storm, spread evenly over the events."""
         for number, fault in enumerate(faults, 1):
             share = self.shoppers.count * number // (len(faults) + 1)
-            await self.fleet.until(lambda share=share: self._sent(share), "events are sent", 120)
+            await self.fleet.until(lambda share=share: self.has_sent(share), "events are sent", 120)
             before = await self._reached()
             begun_s = time.monotonic()
             await fault(self)
             await self.fleet.until(lambda before=before: self._moved(before), "recovery")
             self.recoveries.append((begun_s, time.monotonic() - begun_s))
 
-    async def _sent(self, share):
-        return self.shoppers.sent >= share
+    async def has_sent(self, count):
+        return self.shoppers.sent >= min(count, self.shoppers.count)
 
     async def _reached(self):
         return await self.fleet.ends("outcomes"), await self.fleet.ends("tags")
@@ -47,6 +48,32 @@ def kill(slot):
         storm.fleet.start(slot)
 
     return fault
+
+
+def terminate(slot):
+    """SIGTERM, which must end the worker in time and cleanly; then it is started again."""
+
+    async def fault(storm):
+        assert await storm.fleet.stop(slot) == [0]
+        storm.fleet.start(slot)
+
+    return fault
+
+
+def pause(slot, pause_s):
+    """SIGSTOP for so long, which the others notice by their clocks alone, then SIGCONT."""
+
+    async def fault(storm):
+        awake_at_s = time.monotonic() + pause_s
+        storm.fleet.signal(slot, signal.SIGSTOP)
+        await storm.fleet.until(lambda: _past(awake_at_s), "the end of the pause")
+        storm.fleet.signal(slot, signal.SIGCONT)
+
+    return fault
+
+
+async def _past(instant_s):
+    return time.monotonic() > instant_s
 
 
 async def kill_broker(storm):

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from octyseg.log.port import NewRecord, read_through
+from octyseg.log.port import NewRecord
 from octyseg.log.topics import partition_of
 from octyseg.model.outcome import decode_outcome
 from tests.kafka.reckoning import redis_equals, settled_verdict
@@ -35,9 +35,9 @@ async def test_sigterm_in_the_middle_commits_everything_and_repeats_nothing(quie
     await fleet.until(begun, "changes come")
     assert await fleet.stop(*SLOTS) == [0, 0]
     committed = await fleet.log.committed(fleet.topic("live"), fleet.topic("events"), fleet.numbers)
-    for number, end in (await fleet.ends("outcomes")).items():
-        written = read_through(fleet.log, fleet.topic("outcomes"), number, 0, end)
-        applied = [decode_outcome(r.value).events_offset async for r in written if not r.key.startswith(b"\0")]
+    for number in fleet.numbers:
+        written = await fleet.records("outcomes", number)
+        applied = [decode_outcome(r.value).events_offset for r in written if not r.key.startswith(b"\0")]
         assert committed[number] > max(applied)
     await shopping
     for slot in SLOTS:
@@ -126,7 +126,7 @@ async def test_a_bad_record_is_put_aside_byte_for_byte_and_its_neighbours_count(
     verdict = await settled_verdict(fleet)
     assert not verdict.faults, verdict.examples[:3]
     assert verdict.events == EVENTS + len(bad)
-    letters = await dead_letters(fleet)
+    letters = await fleet.records("deadletter", 0)
     assert [(letter.key, letter.value) for letter in letters] == bad
     for offset, letter in enumerate(letters):
         headers = dict(letter.headers)
@@ -155,9 +155,3 @@ async def test_of_two_workers_with_one_name_the_older_ends(quiet_fleet):
 
 def lines(fleet, slot, text):
     return sum(text in line for line in fleet.told(slot).read_text().splitlines())
-
-
-async def dead_letters(fleet):
-    topic = fleet.topic("deadletter")
-    end = (await fleet.log.ends(topic, [0]))[0]
-    return [record async for record in read_through(fleet.log, topic, 0, 0, end)]

@@ -1,0 +1,167 @@
+"""The fault matrix on a real broker: worker processes killed, paused and restarted while a shop's traffic runs.
+
+Every test ends with the same verdict. The environment sizes it: OCTYSEG_FAULT_EVENTS (20,000 a test),
+OCTYSEG_FAULT_ROUNDS (4) and OCTYSEG_FAULT_SEEDS (1). Longer runs are for `make faults`.
+"""
+
+import asyncio
+import os
+import random
+import signal
+from collections import Counter
+
+import pytest
+
+from tests.kafka.bad_records import bad_records
+from tests.kafka.reckoning import redis_equals, report, settled_verdict
+from tests.kafka.shoppers import Shoppers
+from tests.kafka.storm import Storm, kill, kill_broker, pause, terminate, victims
+
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(3600)]
+
+EVENTS = int(os.environ.get("OCTYSEG_FAULT_EVENTS", "20000"))
+ROUNDS = int(os.environ.get("OCTYSEG_FAULT_ROUNDS", "4"))
+SEEDS = range(1, int(os.environ.get("OCTYSEG_FAULT_SEEDS", "1")) + 1)
+RATE_PER_S = float(os.environ.get("OCTYSEG_FAULT_RATE", "1000"))
+STANDSTILL_S = float(os.environ.get("OCTYSEG_TEST_STANDSTILL_S", "5"))
+SLOTS = ("live-0", "live-1", "tags-0")
+LIVE = ("live-0", "live-1")
+
+
+class Run:
+    """One fleet under one kind of fault; `verdict` is there afterwards, and all zero."""
+
+    def __init__(self, fleet, capsys):
+        self.fleet = fleet
+        self.capsys = capsys
+
+    async def under(self, faults, seed=1, count=EVENTS, **more):
+        for slot in SLOTS:
+            self.fleet.start(slot)
+        await self.fleet.until(self.fleet.is_open, "every partition has an owner")
+        shoppers = Shoppers(self.fleet, count, RATE_PER_S, seed, **more)
+        storm = Storm(self.fleet, shoppers)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(shoppers.run())
+            group.create_task(storm.rage(faults))
+        return await self.reckon(storm, seed)
+
+    async def reckon(self, storm, seed):
+        verdict = await settled_verdict(self.fleet, storm.outages)
+        with self.capsys.disabled():
+            print(report(verdict, storm.recoveries, seed=seed))  # noqa: T201 - the figures are what the matrix is for
+        assert not verdict.faults, verdict.examples[:3]
+        await redis_equals(self.fleet, verdict)
+        return verdict
+
+
+@pytest.fixture
+async def run(fleet, capsys):
+    return Run(fleet, capsys)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_f1_kills_of_random_workers(run, seed):
+    faults = [kill(slot) for slot in victims(random.Random(seed), SLOTS, ROUNDS)]
+    verdict = await run.under(faults, seed)
+    assert verdict.standstill_s <= STANDSTILL_S
+
+
+async def test_f2_rolling_restarts_repeat_nothing(run):
+    faults = [terminate(slot) for _ in range(ROUNDS) for slot in SLOTS]
+    verdict = await run.under(faults)
+    assert verdict.repeated == 0
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_f3_workers_paused_beyond_their_session(run, seed):
+    faults = [pause(slot, 12.0) for slot in victims(random.Random(seed), LIVE, max(ROUNDS // 2, 1))]
+    await run.under(faults, seed)
+
+
+async def test_f3_a_paused_worker_whose_twin_took_over_ends(run):
+    fleet = run.fleet
+
+    async def replace(storm):
+        older = fleet.workers["live-0"]
+        opened = times_said(fleet, "live-0", "partition open")
+        older.send_signal(signal.SIGSTOP)
+        younger = fleet.start("live-0")
+
+        async def taken_over():
+            return times_said(fleet, "live-0", "partition open") > opened
+
+        await fleet.until(taken_over, "the twin has the partitions")
+        older.send_signal(signal.SIGCONT)
+        assert await asyncio.to_thread(older.wait, 60) == 1
+        assert younger.poll() is None
+
+    await run.under([replace])
+
+
+async def test_f5_kills_of_the_broker(run):
+    verdict = await run.under([kill_broker] * max(ROUNDS // 2, 1))
+    assert verdict.outage_s <= 30
+
+
+async def test_f7_redis_killed_and_emptied(run, valkey):
+    async def kill_redis(storm):
+        await asyncio.to_thread(valkey.kill)
+        await asyncio.to_thread(valkey.start)
+
+    async def flush_redis(storm):
+        await asyncio.to_thread(valkey.flush_all)
+
+    await run.under([kill_redis, flush_redis] * max(ROUNDS // 2, 1))
+
+
+async def test_f8_a_backlog_and_a_paused_worker_make_no_false_inaction(run):
+    """A worker that is off, or asleep, while deadlines pass and the events that cancel them arrive."""
+
+    async def off(storm):
+        fleet = storm.fleet
+        codes = await fleet.stop(*LIVE)
+        assert codes == [0, 0]
+        sent = storm.shoppers.sent
+        await fleet.until(lambda: storm.has_sent(sent + EVENTS // 4), "a backlog")
+        for slot in LIVE:
+            fleet.start(slot)
+
+    verdict = await run.under([off, pause("live-0", 5.0), pause("live-1", 8.0)])
+    assert verdict.late_p99_s < 30
+
+
+async def test_f8_deadlines_fire_on_partitions_that_fell_silent(run):
+    """All profiles of one partition, then silence: only the broker's clock moves."""
+    verdict = await run.under([], only_partition=3)
+    assert verdict.changes > 0
+
+
+@pytest.mark.parametrize("share", [0.01, 1.0])
+async def test_f11_bad_records_reach_the_dead_letters_as_they_are(run, share):
+    fleet = run.fleet
+    chance = random.Random(7)
+    catalogue = bad_records()
+    injected = []
+
+    def spoil(records):
+        mixed = []
+        for record in records:
+            if chance.random() < share:
+                injected.append(chance.choice(catalogue))
+                mixed.append(injected[-1])
+            if share < 1:
+                mixed.append(record)
+        return mixed
+
+    verdict = await run.under([], count=EVENTS // 2, spoil=spoil)
+    letters = await fleet.records("deadletter", 0)
+    assert verdict.refused == len(injected) > 0
+    assert sorted((r.key or b"", r.value or b"") for r in letters) == sorted(
+        (r.key or b"", r.value or b"") for r in injected
+    )
+    assert isinstance(injected[0], NewRecord)
+
+
+def times_said(fleet, slot, text):
+    return fleet.told(slot).read_text().count(text)
