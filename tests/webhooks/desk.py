@@ -59,6 +59,8 @@ class Desk:
         self.positions = dict.fromkeys(range(partitions), 0)
         self.total_timeout_s = 0.4
         self.options = {}
+        # Time passes by itself only where a test says so.
+        self.follows_the_wall = False
 
     async def prepare(self):
         await self.log.create_topics(specs(NAMESPACE, self.partitions))
@@ -121,6 +123,8 @@ class Desk:
         deadline = time.monotonic() + PATIENCE_S
         while not (result := await condition() if asyncio.iscoroutinefunction(condition) else condition()):
             assert time.monotonic() < deadline, f"{what} did not happen; records: {(await self.records())[-5:]}"
+            if self.follows_the_wall:
+                self.now_ms = int(time.time() * 1000)
             if self.stage is not None:
                 await self.stage.tick()
             await asyncio.sleep(0.005)

@@ -63,6 +63,7 @@ def bad(tmp_path):
 @pytest.mark.timeout(900)
 async def test_a_healthy_receiver_gets_everything_beside_nine_bad_ones(desk, bad):
     watch = Watch()
+    desk.follows_the_wall, desk.total_timeout_s = True, 2.0
     async with Receiver(watch.answer) as healthy:
         await desk.endpoint("healthy", healthy.url)
         await desk.begin()
