@@ -11,7 +11,6 @@ from typing import Literal
 from redis.asyncio import Redis
 
 from octyseg.engine.rules import Rules
-from octyseg.errors import SettingsError
 from octyseg.log import topics
 from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.kafka import KafkaLog
@@ -92,12 +91,8 @@ def projection_of(settings: Settings, log: Log, redis: Redis) -> Projection:
 
 def seal_of(settings: Settings) -> Seal:
     """What seals the secrets of webhooks: the key of the settings, or the one beside an embedded log."""
-    key = settings.webhooks.secret_key
-    if key is None:
-        file = settings.embedded_file
-        if file is None:
-            msg = "OCTYSEG_WEBHOOKS__SECRET_KEY is not set: workers on Kafka share one, `octyseg webhooks key` makes it"
-            raise SettingsError(msg)
+    key, file = settings.webhooks.secret_key, settings.embedded_file
+    if key is None and file is not None:
         key = key_beside(file)
     return Seal(key)
 

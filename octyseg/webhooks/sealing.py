@@ -15,26 +15,35 @@ VARIABLE = "OCTYSEG_WEBHOOKS__SECRET_KEY"
 
 
 class Seal:
-    """Seals and opens with one key; SettingsError when the key is no key."""
+    """Seals and opens with one key; SettingsError when the key is no key.
 
-    def __init__(self, key: str) -> None:
+    None is no key either, and said when a secret is to be sealed or opened: without endpoints nobody needs one.
+    """
+
+    def __init__(self, key: str | None) -> None:
         try:
-            self._fernet = Fernet(key)
+            self._key = None if key is None else Fernet(key)
         except ValueError:
             msg = f"{VARIABLE} is no key: `octyseg webhooks key` prints a new one"
             raise SettingsError(msg) from None
 
     def close(self, secret: str) -> str:
         """The secret, sealed."""
-        return self._fernet.encrypt(secret.encode()).decode()
+        return self._fernet().encrypt(secret.encode()).decode()
 
     def open(self, sealed: str) -> str:
         """The secret that was sealed; SettingsError when another key sealed it."""
         try:
-            return self._fernet.decrypt(sealed).decode()
+            return self._fernet().decrypt(sealed).decode()
         except InvalidToken:
             msg = f"a webhook secret was sealed with another key than {VARIABLE}: set the key it was made with"
             raise SettingsError(msg) from None
+
+    def _fernet(self) -> Fernet:
+        if self._key is None:
+            msg = f"{VARIABLE} is not set: processes that share a log share one, `octyseg webhooks key` makes it"
+            raise SettingsError(msg)
+        return self._key
 
 
 def new_key() -> str:

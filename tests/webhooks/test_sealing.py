@@ -15,6 +15,11 @@ def test_a_sealed_secret_opens_with_its_key_only():
         Seal(new_key()).open(sealed)
 
 
+def test_without_a_key_nothing_is_sealed_and_the_setting_is_named():
+    with pytest.raises(SettingsError, match="OCTYSEG_WEBHOOKS__SECRET_KEY is not set"):
+        Seal(None).close("whsec_abc")
+
+
 def test_what_is_no_key_is_said_with_the_way_to_one():
     with pytest.raises(SettingsError, match="octyseg webhooks key"):
         Seal("secret")
