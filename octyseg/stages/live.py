@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import chain, islice
 
 import structlog
 from msgspec import Struct
@@ -28,6 +29,7 @@ from octyseg.stages.ownership import Identity, Ownership
 logger = structlog.get_logger(__name__)
 
 GROUP_STAGE = "live"
+RECORDS_PER_FEED = 2_000
 
 
 class LiveConfig(Struct, frozen=True, kw_only=True):
@@ -167,8 +169,11 @@ class LiveStage:
         async with held.lock:
             with metrics.CHUNK_SECONDS.labels(self.name).time():
                 decided: list[Decided] = []
-                for batch in chunk.batches:
-                    decided.append(held.engine.feed(chunk.topic, batch))
+                # Producers' batches may be tiny or huge; what is fed at once decides how long others wait.
+                records = chain.from_iterable(chunk.batches)
+                for first in records:
+                    some = chain((first,), islice(records, RECORDS_PER_FEED - 1))
+                    decided.append(held.engine.feed(chunk.topic, some))
                     await asyncio.sleep(0)
                 self._pass_by("live.decided")
                 refused = [refusal for one in decided for refusal in one.refused]
