@@ -5,11 +5,13 @@ is gone. Used by the webhooks stage, which says when partitions open and close.
 """
 
 import asyncio
+import contextlib
 import secrets
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from octyseg import logs
+from octyseg.errors import Unavailable
 from octyseg.log.port import Log, NewRecord
 from octyseg.model.registry import Registry
 from octyseg.model.stored import StoredSwitch, encoded, secrets_key, switch_key
@@ -61,10 +63,7 @@ class Outboxes:
 
     async def poll(self) -> None:
         """Tell what was turned off, and follow the definitions."""
-        while self._untold:
-            switch = self._untold[0]
-            await self._log.append(self._topic, 0, [NewRecord(switch_key(switch.endpoint), encoded(switch))])
-            self._untold.pop(0)
+        await self._tell()
         if await self._follower.poll():
             await self._adopt()
 
@@ -99,6 +98,8 @@ class Outboxes:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
         await asyncio.gather(*(box.stop() for box in self._boxes.values()))
+        with contextlib.suppress(Unavailable):
+            await self._tell()
         await self._outward.sender.close()
         await self._follower.close()
 
@@ -127,6 +128,12 @@ class Outboxes:
         self._untold.append(switch)
         self._change(self.endpoints[name])
         _logger.warning("webhook endpoint disabled", endpoint=name, reason=reason)
+
+    async def _tell(self) -> None:
+        while self._untold:
+            switch = self._untold[0]
+            await self._log.append(self._topic, 0, [NewRecord(switch_key(switch.endpoint), encoded(switch))])
+            self._untold.pop(0)
 
     async def _adopt(self) -> None:
         registry = self._follower.registry

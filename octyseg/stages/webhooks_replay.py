@@ -42,7 +42,8 @@ async def replay(
     """Schedule again every delivery whose last record is chosen; the records that say so."""
     wanted: dict[int, dict[str, list[DeliveryRecord]]] = {}
     for partition, history in await histories(log, topics):
-        if chosen(history[-1]):
+        # What waits for its first attempt is on its way, in its profile's order.
+        if history[-1].status != "scheduled" and chosen(history[-1]):
             kept = replace(history[-1], profile=next((one.profile for one in history if one.profile), None))
             wanted.setdefault(partition, {}).setdefault(kept.change_id, []).append(kept)
     replayed: list[DeliveryRecord] = []

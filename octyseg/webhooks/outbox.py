@@ -193,8 +193,8 @@ class Outbox:
         at_ms = now_ms + LOOK_EVERY_MS if due.next_at_ms is None else due.next_at_ms
         self._look_at_ms[partition] = min(at_ms, now_ms + LOOK_EVERY_MS) if not fresh else now_ms
 
-    def _next(self, now_ms: int) -> tuple[int, Delivery] | None:
-        """What is sent now, if anything may be."""
+    def _next(self, now_ms: int) -> tuple[int, Delivery, bool] | None:
+        """What is sent now, if anything may be; and whether it is a retry."""
         if len(self._in_hand) >= MAX_IN_HAND or len(self._flights) >= MAX_IN_FLIGHT:
             return None
         if self.endpoint.enabled:
@@ -204,18 +204,17 @@ class Outbox:
             if turn == "none" or (turn == "probe" and self._flights):
                 return None
         if self._due and self._retries < MAX_RETRIES_IN_FLIGHT:
-            return self._due.popleft()
+            return *self._due.popleft(), True
         for partition, lane in list(self._lanes.items()):
             delivery = lane.pop()
             if delivery is not None:
                 # The others' turn comes first next time.
                 self._lanes[partition] = self._lanes.pop(partition)
-                return partition, delivery
+                return partition, delivery, False
         return None
 
-    def _launch(self, partition: int, delivery: Delivery) -> None:
+    def _launch(self, partition: int, delivery: Delivery, is_retry: bool) -> None:
         self._in_hand[delivery.id] = partition
-        is_retry = delivery.due_at_ms > 0
         self._retries += is_retry
         task = asyncio.create_task(self._attempt(partition, delivery))
         self._flights[task] = partition
