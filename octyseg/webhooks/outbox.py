@@ -172,10 +172,12 @@ class Outbox:
             if lane.wants:
                 lane.more = False
                 more = True
+                # What is written down while the schedule is read was read as it stood before.
+                held = set(self._in_hand)
                 try:
                     found, more = await self._schedule.first(partition, name, lane.cursor, WINDOW)
                     if self._lanes.get(partition) is lane:
-                        lane.fill(found, self._in_hand)
+                        lane.fill(found, held)
                 finally:
                     lane.more = lane.more or more
             if now_ms >= self._look_at_ms.get(partition, now_ms + 1) and len(self._due) < MAX_IN_FLIGHT:
@@ -184,11 +186,12 @@ class Outbox:
     async def _fill_due(self, partition: int, now_ms: int) -> None:
         """Those that are not in use any more are settled whenever they are due."""
         until_ms = now_ms if self.endpoint.enabled else 2**53
+        held = set(self._in_hand)
         due = await self._schedule.due(partition, self.endpoint.name, until_ms, MAX_IN_HAND + MAX_IN_FLIGHT)
         if partition not in self._lanes:
             return
-        waiting = {delivery.id for _, delivery in self._due}
-        fresh = [one for one in due.deliveries if one.id not in self._in_hand and one.id not in waiting]
+        held.update(delivery.id for _, delivery in self._due)
+        fresh = [one for one in due.deliveries if one.id not in held]
         self._due.extend((partition, one) for one in fresh)
         at_ms = now_ms + LOOK_EVERY_MS if due.next_at_ms is None else due.next_at_ms
         self._look_at_ms[partition] = min(at_ms, now_ms + LOOK_EVERY_MS) if not fresh else now_ms
