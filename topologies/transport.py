@@ -72,6 +72,7 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # as above
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._handled: dict[TP, int] = {}
+        self._fetched: dict[TP, Chunk] = {}
         super().__init__(*args, **kwargs)
 
     def handled(self, topic: str, partition: int, offset: int) -> None:
@@ -90,7 +91,11 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # as above
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - the signature is Faust's
-        """One message per partition."""
+        """One message per partition.
+
+        A chunk of the present assignment is kept while the flow stands still: aiokafka begins to read before
+        Faust lets the flow go on, its position lies behind the chunk already, and nobody reads it again.
+        """
         if not self.flow_active:
             await self.wait(self.can_resume_flow)
         # Who waits for news of some partitions does not hear that the buffer of another has emptied.
@@ -99,12 +104,16 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # as above
         if not active:
             await self.sleep(_LOOK_AGAIN_S)
             return
-        chunks: Mapping[TP, Chunk] = await self._getmany(active, timeout)
-        for tp, chunk in chunks.items():
-            # What is not given away here is fetched again: the flow only stops before another assignment.
-            if self.should_stop or not self.flow_active or chunk.generation != self.app.consumer_generation_id:
+        if not self._fetched:
+            self._fetched.update(await self._getmany(active, timeout))
+        while self._fetched and self.flow_active and not self.should_stop:
+            tp, chunk = next(iter(self._fetched.items()))
+            if chunk.generation > self.app.consumer_generation_id:
+                await self.sleep(_LOOK_AGAIN_S)
                 return
-            if tp in active or tp in self._buffered_partitions:
+            del self._fetched[tp]
+            # What was read under an assignment that is over is read again.
+            if chunk.generation == self.app.consumer_generation_id:
                 yield tp, self._to_message(tp, chunk)
 
     def _to_message(self, tp: TP, chunk: Chunk) -> ConsumerMessage:

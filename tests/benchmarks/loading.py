@@ -6,6 +6,7 @@ Batches are made as the Kafka adapter makes them, uncompressed, up to a megabyte
 import asyncio
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 
@@ -30,8 +31,7 @@ EPOCH = 1
 async def load_events(settings: Settings, count: int) -> None:
     """Define the ten segments and append the traffic."""
     async with open_log(settings) as log:
-        drawn = plan(Registry(), load_definitions(traffic.DEFINITIONS), now_ms=now_ms(), new_id=new_segment_id)
-        await log.append(settings.topic("definitions"), 0, [NewRecord(*record) for record in drawn.records()])
+        await define(log, settings, traffic.DEFINITIONS)
         topic, partitions = settings.topic("events"), settings.partitions
         lots: list[list[NewRecord]] = [[] for _ in range(partitions)]
         for number, (partition, event) in enumerate(traffic.placed(count, partitions), 1):
@@ -39,6 +39,13 @@ async def load_events(settings: Settings, count: int) -> None:
             if number % EVENTS_AT_A_TIME == 0 or number == count:
                 await _append(log, topic, lots)
                 lots = [[] for _ in range(partitions)]
+
+
+async def define(log: Log, settings: Settings, file: Path, *, min_exp_timeframe: float = 5) -> None:
+    """Put the definitions of a file in force where none are."""
+    desired = load_definitions(file, min_exp_timeframe=min_exp_timeframe)
+    drawn = plan(Registry(), desired, now_ms=now_ms(), new_id=new_segment_id)
+    await log.append(settings.topic("definitions"), 0, [NewRecord(*record) for record in drawn.records()])
 
 
 async def load_states(settings: Settings, profiles: int) -> None:

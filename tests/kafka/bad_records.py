@@ -31,9 +31,7 @@ def _values():
         '{"profile_id":"ada","event_type":"login","event_properties":{"a":1e400}}',
         '{"profile_id":"ada","event_type":"login","event_properties":{"a":' + "9" * 5_000 + "}}",
         '{"profile_id":"ada","event_type":"login","event_properties":{"a":' + "[" * 10_000 + "]" * 10_000 + "}}",
-        '{"profile_id":"ada","event_type":"login","event_properties":{'
-        + ",".join(f'"k{n}":1' for n in range(300))
-        + "}}",
+        '{"profile_id":"ada","event_type":"login","event_properties":{' + many_keys + "}}",
         '{"profile_id":"ada","event_type":"login","event_properties":{"a":"' + "x" * 40_000 + '"}}',
         '{"profile_id":"ada","event_type":"login","event_properties":[]}',
         '{"profile_id":"ada","type":"strange"}',

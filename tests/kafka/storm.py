@@ -60,6 +60,24 @@ def terminate(slot):
     return fault
 
 
+def join(slot):
+    """One worker more."""
+
+    async def fault(storm):
+        storm.fleet.start(slot)
+
+    return fault
+
+
+def leave(slot):
+    """A worker ends for good: the others find out when its session is over."""
+
+    async def fault(storm):
+        assert await storm.fleet.stop(slot) == [0]
+
+    return fault
+
+
 def pause(slot, pause_s):
     """SIGSTOP for so long, which the others notice by their clocks alone, then SIGCONT."""
 

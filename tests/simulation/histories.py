@@ -34,6 +34,7 @@ CRASH_POINTS = (
     "flush.marked",
 )
 CALLS = ("append outcomes", "append outcomes", "append state", "append deadletter", "commit", "ends_as_of", "read")
+TAGS_CALLS = ("append tags", "append tags", "commit", "read", "starts outcomes")
 BAD = (
     b"not json",
     b'{"profile_id": "p0"}',
@@ -177,13 +178,16 @@ class _Script:
         random = self.random
         slot = random.randrange(self.slots)
         kind = random.choices(
-            ("point", "call", "pause", "crash", "resume", "rebalance", "compact"), (5, 4, 3, 1, 3, 0.7, 1.5)
+            ("point", "call", "tags", "pause", "crash", "resume", "rebalance", "compact"), (5, 4, 1, 3, 1, 3, 0.7, 1.5)
         )[0]
         if kind == "point":
             self.actions.append(Arm(slot, Trigger(random.choice(CRASH_POINTS), random.choice((1, 1, 2, 4)), "crash")))
         elif kind == "call":
             effect = random.choice(("refuse", "lose", "lose", "cancel", "crash"))
             self.actions.append(Arm(slot, Trigger(random.choice(CALLS), random.choice((1, 1, 2, 4)), effect)))
+        elif kind == "tags":
+            trigger = Trigger(random.choice(TAGS_CALLS), 1, random.choice(("refuse", "lose", "crash")))
+            self.actions.append(Arm(None, trigger))
         elif kind == "pause":
             where = random.choice((*CALLS, "ends outcomes", "committed", "starts state"))
             self.actions.append(Arm(slot, Trigger(where, random.choice((1, 1, 2, 3)), "pause")))

@@ -40,9 +40,9 @@ class Tags(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """Something will go wrong in a slot."""
+    """Something will go wrong in a slot, or in the tags process (None)."""
 
-    slot: int
+    slot: int | None
     trigger: Trigger
 
 

@@ -59,9 +59,9 @@ class ProcessLog:
             await self.paused.wait()
         if effect == "cancel":
             raise asyncio.CancelledError
-        elif effect == "crash":
+        if effect == "crash":
             raise Crashed(what)
-        elif effect == "refuse":
+        if effect == "refuse":
             raise LogUnavailable(f"{what}: refused")
         return effect
 

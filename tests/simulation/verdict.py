@@ -45,9 +45,9 @@ async def _judge(world, partition):
     _compare(world, partition, events, changes)
     await _compare_dead_letters(world, partition, events)
     await _compare_states(world, partition)
-    world.counts["events"] = world.counts.get("events", 0) + len(events)
-    world.counts["changes"] = world.counts.get("changes", 0) + sum(map(len, changes.values()))
-    world.counts["repeats"] = world.counts.get("repeats", 0) + len(published) - sum(map(len, changes.values()))
+    count = sum(map(len, changes.values()))
+    world.counts.update(events=len(events), changes=count, repeats=len(published) - count)
+    world.reasons.update(change.reason for of_profile in changes.values() for change in of_profile)
 
 
 async def _read(world, topic, partition):
@@ -149,13 +149,16 @@ async def _compare_states(world, partition):
     restored = await restore.read_states(world.log, NAMESPACE + "state", partition)
     end = (await world.log.ends(NAMESPACE + "outcomes", [partition]))[partition]
     await restore.read_outcomes(world.log, NAMESPACE + "outcomes", partition, end, restored)
+    if restored.epoch > engine.epoch:
+        return  # claimed late by one who was put out: the owner sees it at its next append
     successor = Partition(engine.catalog, world.plan.rules, partition, engine.epoch)
     successor.committed(engine.committed_offset)
     for profile_id, newest in restored.profiles.items():
         successor.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
-    # Whoever has nothing left is forgotten by the next look at the time, on both sides.
-    engine.tick(engine.clock_ms + 1)
-    successor.tick(engine.clock_ms)
+    # Swept first, then looked at once more: whoever has nothing left is forgotten on both sides.
+    for later_ms in (1, 2, 3):
+        successor.tick(world.now_ms + later_ms)
+        engine.tick(world.now_ms + later_ms)
     folded = await fold(world.log, NAMESPACE, partition)
     for profile_id in sorted({*engine.shelf.ids(), *successor.shelf.ids()}):
         ours, theirs = engine.state_of(profile_id), successor.state_of(profile_id)

@@ -5,6 +5,7 @@ consumer group do is done here: starting processes anew, moving partitions, refu
 """
 
 import asyncio
+from collections import Counter
 from random import Random
 
 from octyseg.engine.catalog import Catalog
@@ -64,13 +65,15 @@ class World(Faults):
         self.revisions = {partition: [] for partition in range(plan.partitions)}
         self.assignment = {partition: partition % plan.slots for partition in range(plan.partitions)}
         self.armed = [Armed() for _ in range(plan.slots)]
+        self.armed_tags = Armed()
         self.live = [None] * plan.slots
         self.replaced = []
         self.deposed = set()
         self.may_claim_late = False
         self.tags = None
         self.read_limit = 1_000
-        self.counts = {"deaths": 0, "pauses": 0, "fenced": 0}
+        self.counts = Counter()
+        self.reasons = Counter()
 
     def limit(self, available):
         """At most so many records a read, as the action in hand has it."""
@@ -96,6 +99,15 @@ class World(Faults):
                 await self._step(slot, what)
             case Tags(what):
                 await self._tags(what)
+            case Edit(segments, settled):
+                await self._edit(segments, settled)
+            case _:
+                await self._trouble(action)
+
+    async def _trouble(self, action):
+        match action:
+            case Arm(None, trigger):
+                self.armed_tags.arm(trigger)
             case Arm(slot, trigger):
                 self.armed[slot].arm(trigger)
             case Crash(slot):
@@ -106,8 +118,6 @@ class World(Faults):
                 await self._rebalance()
             case Compact():
                 self.log.compact()
-            case Edit(segments, settled):
-                await self._edit(segments, settled)
 
     # Processes and their ends.
 
@@ -119,6 +129,7 @@ class World(Faults):
 
         def pass_by(point):
             if armed.due(point) is not None:
+                self.counts[f"crash at {point}"] += 1
                 raise Crashed(point)
 
         stage = LiveStage(
@@ -268,9 +279,14 @@ class World(Faults):
             self.tags = None
             return
         if self.tags is None:
-            self.tags = Process(ProcessLog(self.log, Armed(), lambda: 0), TagsStage(self.log, NAMESPACE))
-        await self.tags.follow(range(self.plan.partitions))
-        await getattr(self.tags, what)()
+            log = ProcessLog(self.log, self.armed_tags, self._split)
+            self.tags = Process(log, TagsStage(log, NAMESPACE))
+        try:
+            await self.tags.follow(range(self.plan.partitions))
+            await getattr(self.tags, what)()
+        except (Crashed, LogUnavailable):
+            self.counts["tags deaths"] += 1
+            self.tags = None
 
     # Coming to rest.
 
@@ -309,7 +325,7 @@ class World(Faults):
 
     async def _heal(self):
         """Nothing goes wrong any more: all deadlines pass, everything is published."""
-        for armed in self.armed:
+        for armed in (*self.armed, self.armed_tags):
             armed.disarm()
         while self.replaced or any(process and process.is_paused for process in self.live):
             await self._resume(())

@@ -151,6 +151,35 @@ async def test_chunks_of_an_assignment_that_is_over_are_not_given_away(consumer,
     assert [message.value async for _, message in consumer.getmany(1.0)] == [new]
 
 
+async def test_a_chunk_that_comes_before_the_flow_goes_on_is_given_away_then(consumer, thread):
+    early = {tp: chunk_of(TopicPartition(*tp), [FetchedBatch(None, 4, 9)], generation=2) for tp in (FIRST, SECOND)}
+
+    async def getmany(active, wait_s):
+        consumer.stop_flow()
+        return early
+
+    thread.getmany = getmany
+    consumer.app.consumer_generation_id = 2
+    consumer._set_active_tps({FIRST, SECOND})
+    assert [message.value async for _, message in consumer.getmany(1.0)] == []
+    consumer.resume_flow()
+    assert [message.value async for _, message in consumer.getmany(1.0)] == list(early.values())
+
+
+async def test_a_chunk_that_is_quicker_than_the_news_of_its_assignment_waits_for_it(consumer, thread):
+    early = chunk_of(TopicPartition(EVENTS, 0), [FetchedBatch(None, 4, 9)], generation=2)
+
+    async def getmany(active, wait_s):
+        return {FIRST: early}
+
+    thread.getmany = getmany
+    consumer.app.consumer_generation_id = 1
+    consumer._set_active_tps({FIRST})
+    assert [message.value async for _, message in consumer.getmany(1.0)] == []
+    consumer.app.consumer_generation_id = 2
+    assert [message.value async for _, message in consumer.getmany(1.0)] == [early]
+
+
 async def test_reading_does_not_sleep_through_a_buffer_that_empties(consumer, thread):
     timeouts = []
 

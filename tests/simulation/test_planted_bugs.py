@@ -1,0 +1,170 @@
+"""Bugs that somebody could write any day, planted one at a time: the simulation must find each of them soon."""
+
+import msgspec
+import pytest
+
+from octyseg.engine import partition as partition_module
+from octyseg.engine import sequence
+from octyseg.engine.partition import Partition
+from octyseg.engine.shelf import Shelf
+from octyseg.engine.state import decode_state, encode_state
+from octyseg.stages import restore
+from octyseg.stages.live import LiveStage
+from octyseg.stages.outcomes import Fence
+from octyseg.stages.ownership import Ownership
+from tests.simulation.histories import plan_of
+from tests.simulation.verdict import Wrong, run
+
+SEEDS = 1_500
+
+
+def commit_before_the_write(patch):
+    written = LiveStage._write
+
+    async def later(stage, held, decided):
+        waiting = stage.__dict__.setdefault("_waiting", {})
+        before = waiting.pop(held.number, [])
+        waiting[held.number] = decided
+        await written(stage, held, before)
+
+    patch.setattr(LiveStage, "_write", later)
+
+
+def time_by_the_wall_while_records_wait(patch):
+    async def pass_time(stage):
+        numbers = sorted(stage._open)
+        told_ms, _ = await stage._log.ends_as_of([stage._events], numbers)
+        for number in numbers:
+            await stage._pass_time_of(stage._open[number], told_ms)
+
+    patch.setattr(LiveStage, "_pass_time", pass_time)
+
+
+def no_dedupe(patch):
+    patch.setattr(partition_module, "_is_repeat", lambda state, event_id, at_ms: False)
+
+
+def no_outcomes_behind_the_marker(patch):
+    folded = restore._fold_outcome
+
+    def fold(restored, record):
+        known = dict(restored.profiles)
+        folded(restored, record)
+        restored.profiles = known
+
+    patch.setattr(restore, "_fold_outcome", fold)
+
+
+def deadlines_inclusive(patch):
+    passed = Partition._pass
+
+    def pass_early(partition, clock_ms):
+        if clock_ms > partition.clock_ms:
+            passed(partition, clock_ms + 1)
+            partition.clock_ms = clock_ms
+
+    patch.setattr(Partition, "_pass", pass_early)
+
+
+def grace_ignored(patch):
+    made = Partition.__init__
+
+    def make(partition, catalog, rules, *rest):
+        made(partition, catalog, msgspec.structs.replace(rules, grace_ms=0), *rest)
+
+    patch.setattr(Partition, "__init__", make)
+
+
+def epoch_ignored_by_the_tags(patch):
+    patch.setattr(Fence, "_is_valid", lambda fence, epoch: True)
+
+
+def epoch_ignored_by_a_restore(patch):
+    folded = restore._fold_outcome
+
+    def fold(restored, record):
+        epoch, restored.epoch = restored.epoch, 0
+        folded(restored, record)
+        restored.epoch = max(epoch, restored.epoch)
+
+    patch.setattr(restore, "_fold_outcome", fold)
+
+
+def nobody_looks_who_wrote_in_between(patch):
+    async def look(*_):
+        pass
+
+    patch.setattr(Ownership, "_look_between", look)
+
+
+def sequence_begins_anew(patch):
+    forgotten = Shelf.forget
+    patch.setattr(Shelf, "forget", lambda shelf, profile_id, sequence: forgotten(shelf, profile_id, 0))
+
+
+def applied_offsets_forgotten(patch):
+    restored = Partition.restore
+
+    def put_back(partition, profile_id, state, sequence=0, events_offset=-1):
+        if state is not None:
+            decoded = decode_state(state)
+            decoded.events_offset = -1
+            state = encode_state(decoded)
+        restored(partition, profile_id, state, sequence, -1)
+
+    patch.setattr(Partition, "restore", put_back)
+
+
+def a_new_owner_flushes_only_what_it_changed(patch):
+    folded = restore._fold_outcome
+
+    def fold(restored, record):
+        folded(restored, record)
+        restored.unflushed = set()
+
+    patch.setattr(restore, "_fold_outcome", fold)
+
+
+def a_flush_leaves_one_state_out(patch):
+    taken = Shelf.take_dirty
+    patch.setattr(Shelf, "take_dirty", lambda shelf, most: taken(shelf, most)[1:])
+
+
+def an_event_seen_too_early_is_not_remembered(patch):
+    patch.setattr(sequence, "SIGHTINGS", 0)
+    applied = sequence.apply_all
+
+    def apply(subject, *rest):
+        applied(subject, *rest)
+        subject.state.sightings = []
+
+    patch.setattr(sequence, "apply_all", apply)
+
+
+BUGS = [
+    commit_before_the_write,
+    time_by_the_wall_while_records_wait,
+    no_dedupe,
+    no_outcomes_behind_the_marker,
+    deadlines_inclusive,
+    grace_ignored,
+    epoch_ignored_by_the_tags,
+    epoch_ignored_by_a_restore,
+    nobody_looks_who_wrote_in_between,
+    sequence_begins_anew,
+    applied_offsets_forgotten,
+    a_new_owner_flushes_only_what_it_changed,
+    a_flush_leaves_one_state_out,
+    an_event_seen_too_early_is_not_remembered,
+]
+
+
+@pytest.mark.parametrize("plant", BUGS, ids=[bug.__name__ for bug in BUGS])
+def test_a_planted_bug_is_found(plant, monkeypatch):
+    plant(monkeypatch)
+    for seed in range(SEEDS):
+        try:
+            run(plan_of(seed))
+        except Wrong:
+            return
+    pytest.fail(f"{plant.__name__} went through {SEEDS} seeds unseen")
