@@ -16,7 +16,7 @@ from octyseg.model.refusal import Refusal
 from octyseg.stages import deadletter
 from octyseg.stages.crashpoints import Pass
 from octyseg.webhooks.breaker import Breaker
-from octyseg.webhooks.delivery import Delivery, DeliveryRecord, encode_record
+from octyseg.webhooks.delivery import DeliveryRecord, encode_record
 from octyseg.webhooks.judging import Settlement
 from octyseg.webhooks.queue import Queue
 
@@ -33,7 +33,7 @@ class Topics(NamedTuple):
 
 
 class Ledger:
-    """One per stage; `run` works until cancelled, `on_written` hears of every delivery that was written down."""
+    """One per stage; `run` works until cancelled, `on_written` hears of all that was written down."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Ledger:
         queue: Queue,
         *,
         until_available: UntilAvailable,
-        on_written: Callable[[Delivery], None],
+        on_written: Callable[[Settlement], None],
         pass_by: Pass,
     ) -> None:
         self._log = log
@@ -101,7 +101,7 @@ class Ledger:
             await self._until_available(lambda: self._queue.settle(partition, settled, breakers, reached))
             self._pass("webhooks.settled")
         for settlement, _ in batch:
-            self._on_written(settlement.delivery)
+            self._on_written(settlement)
         async with self._changed:
             self._unwritten[partition] -= len(batch)
             self._changed.notify_all()

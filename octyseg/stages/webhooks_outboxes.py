@@ -17,8 +17,8 @@ from octyseg.model.registry import Registry
 from octyseg.model.stored import StoredSwitch, encoded, secrets_key, switch_key
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.webhooks.breaker import CLOSED
-from octyseg.webhooks.delivery import Delivery
 from octyseg.webhooks.endpoint import Endpoint, endpoints, rotated
+from octyseg.webhooks.judging import Settlement
 from octyseg.webhooks.outbox import OnSettled, Outbox
 from octyseg.webhooks.queue import Queue
 from octyseg.webhooks.sealing import Seal
@@ -115,9 +115,9 @@ class Outboxes:
         for name in names:
             self._boxes[name].notice(partition)
 
-    def written(self, delivery: Delivery) -> None:
-        """What became of this delivery is written down."""
-        self._boxes[delivery.endpoint].written(delivery)
+    def written(self, settlement: Settlement) -> None:
+        """What became of a delivery is written down."""
+        self._boxes[settlement.delivery.endpoint].written(settlement)
 
     def turn_off(self, name: str, reason: str) -> None:
         """Stop sending to an endpoint now; all workers will hear of it."""

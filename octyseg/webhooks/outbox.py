@@ -132,9 +132,11 @@ class Outbox:
         if now_ms >= self._wake_at_ms:
             self._wake.set()
 
-    def written(self, delivery: Delivery) -> None:
+    def written(self, settlement: Settlement) -> None:
         """A settlement stands in the log and in the schedule."""
-        self._in_hand.pop(delivery.id, None)
+        partition = self._in_hand.pop(settlement.delivery.id, None)
+        if settlement.goes_on is not None and partition in self._look_at_ms:
+            self._look_at_ms[partition] = min(self._look_at_ms[partition], settlement.goes_on.due_at_ms)
         self._wake.set()
 
     async def run(self) -> None:
@@ -187,14 +189,17 @@ class Outbox:
         """Those that are not in use any more are settled whenever they are due."""
         until_ms = now_ms if self.endpoint.enabled else 2**53
         held = set(self._in_hand)
+        # Set before asking: what is written down meanwhile may ask for an earlier look.
+        self._look_at_ms[partition] = now_ms + LOOK_EVERY_MS
         due = await self._schedule.due(partition, self.endpoint.name, until_ms, MAX_IN_HAND + MAX_IN_FLIGHT)
         if partition not in self._lanes:
             return
         held.update(delivery.id for _, delivery in self._due)
         fresh = [one for one in due.deliveries if one.id not in held]
         self._due.extend((partition, one) for one in fresh)
-        at_ms = now_ms + LOOK_EVERY_MS if due.next_at_ms is None else due.next_at_ms
-        self._look_at_ms[partition] = min(at_ms, now_ms + LOOK_EVERY_MS) if not fresh else now_ms
+        at_ms = now_ms if fresh else due.next_at_ms
+        if at_ms is not None:
+            self._look_at_ms[partition] = min(self._look_at_ms[partition], at_ms)
 
     def _next(self, now_ms: int) -> tuple[int, Delivery, bool] | None:
         """What is sent now, if anything may be; and whether it is a retry."""

@@ -77,7 +77,7 @@ async def test_what_was_written_down_while_the_schedule_was_read_is_not_sent_aga
     # The post ends and is written down while the question above is still open.
     answered.set()
     await until(lambda: settled)
-    outbox.written(schedule.delivery)
+    outbox.written(settled[0])
     schedule.answers.set()
     await asyncio.sleep(0)
     now_ms += 60_000
