@@ -30,8 +30,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 Instant = Annotated[datetime, Meta(tz=True)] | int | None
-# profile_id, event_type, event_properties, created_at, event_id, type
-_EVENT_KEYS = 6
 
 
 class Event(Struct, gc=False):
@@ -106,15 +104,7 @@ def decode(key: bytes | None, value: bytes | None) -> InputRecord | Refusal:
         if refusal is not None:
             return refusal
     properties = event.event_properties
-    # Of a flat record all keys are known here: those that it left out make up for what is missing.
-    keys = value.count(KEY_END) + (event.created_at is None) + (event.event_id is None) + (event.type is None)
-    if (
-        properties is None
-        or keys != len(properties) + _EVENT_KEYS
-        or keys > MAX_KEYS
-        or (value.find(b"[") >= 0 and value.count(b"[") > MAX_LISTS)
-        or hides_keys(value)
-    ):
+    if properties is None or not event.event_type or not _is_plain(event, properties, value):
         try:
             check_structure(value)
         except RefusedError as refused:
@@ -124,6 +114,20 @@ def decode(key: bytes | None, value: bytes | None) -> InputRecord | Refusal:
     if properties is None or not 1 <= len(event.event_type) <= MAX_EVENT_TYPE_CHARACTERS:
         return _event_field_refusal(event)
     return event
+
+
+def _is_plain(event: Event, properties: dict[str, Any], value: bytes) -> bool:
+    """Whether nothing stands in the bytes but what was decoded: no key twice, no field unknown, nothing nested.
+
+    What was decoded accounts for two quotation marks a key and two a text; more of them may also stand
+    inside texts or lists, so then the ends of keys are counted. An event has its type here.
+    """
+    given = (event.created_at is not None) + (event.event_id is not None) + (event.type is not None)
+    texts = list(map(type, properties.values())).count(str) + (type(event.created_at) is not int)
+    keys = len(properties) + given + 3
+    if value.count(b'"') != 2 * (keys + texts + given + 1) and (value.count(KEY_END) != keys or hides_keys(value)):
+        return False
+    return keys <= MAX_KEYS and (value.find(b"[") < 0 or value.count(b"[") <= MAX_LISTS)
 
 
 def epoch_ms(created_at: Instant, arrival_ms: int) -> int | Refusal:

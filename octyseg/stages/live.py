@@ -28,7 +28,6 @@ from octyseg.stages.ownership import Identity, Ownership
 
 logger = structlog.get_logger(__name__)
 
-GROUP_STAGE = "live"
 RECORDS_PER_FEED = 2_000
 
 
@@ -61,7 +60,7 @@ class _Open(Struct, eq=False):
 class LiveStage:
     """Hosts one engine partition per partition of `events` it is given; see octyseg.stages.port."""
 
-    name = GROUP_STAGE
+    name = "live"
 
     def __init__(
         self,
@@ -103,39 +102,19 @@ class LiveStage:
     async def open(self, partition: int, positions: Mapping[str, int]) -> None:
         """Claim the partition and bring its profiles back."""
         begun_s = self._monotonic()
+        position = positions.get(self._events, 0)
         # Whoever gets a partition back after a long pause must not judge by the definitions of that time.
         await self._follow()
-        outcomes, state = self._topic("outcomes"), self._topic("state")
-        restored = await restore.read_states(self._log, state, partition)
-        end = (await self._log.ends(outcomes, [partition]))[partition]
-        await restore.read_outcomes(self._log, outcomes, partition, end, restored)
-        ownership = Ownership(self._log, outcomes, partition, self._identity)
-        claimed_at = await ownership.claim(restored.epoch)
-        self._pass_by("live.claimed")
-        await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)
-        while restored.epoch >= ownership.epoch:
-            claimed_at = await ownership.claim(restored.epoch)
-            await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)
-        for claim in restored.claims:
-            ownership.refuse_twin(claim)
-        engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch)
-        engine.shelf.floor = restored.floor
-        engine.committed(positions.get(self._events, 0))
-        engine.handled(restored.events_offset)
-        for count, (profile_id, newest) in enumerate(restored.profiles.items()):
-            engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
-            if count % restore.RECORDS_BETWEEN_YIELDS == 0:
-                await asyncio.sleep(0)
-        engine.shelf.mark_dirty(restored.unflushed)
+        ownership, restored = await self._claim(partition)
+        engine = await self._bring_back(partition, ownership.epoch, restored, position)
         self._pass_by("live.restored")
-        flush = Flush(self._log, state, partition, restored.state_offset, self._pass_by)
         self._open[partition] = _Open(
             partition,
             engine,
             ownership,
-            flush,
+            Flush(self._log, self._topic("state"), partition, restored.state_offset, self._pass_by),
             asyncio.Lock(),
-            positions.get(self._events, 0),
+            position,
             self._monotonic() - self._config.flush_every_s * (partition % 8) / 8,
         )
         if engine.catalog is not self._catalog.catalog:
@@ -148,9 +127,39 @@ class LiveStage:
             partition=partition,
             epoch=ownership.epoch,
             profiles=len(engine),
-            position=positions.get(self._events, 0),
+            position=position,
             seconds=round(seconds, 3),
         )
+
+    async def _claim(self, partition: int) -> tuple[Ownership, restore.Restored]:
+        """Become the owner, and read all that owners before wrote up to our claim."""
+        outcomes = self._topic("outcomes")
+        restored = await restore.read_states(self._log, self._topic("state"), partition)
+        end = (await self._log.ends(outcomes, [partition]))[partition]
+        await restore.read_outcomes(self._log, outcomes, partition, end, restored)
+        ownership = Ownership(self._log, outcomes, partition, self._identity)
+        claimed_at = await ownership.claim(restored.epoch)
+        self._pass_by("live.claimed")
+        await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)
+        while restored.epoch >= ownership.epoch:
+            claimed_at = await ownership.claim(restored.epoch)
+            await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)
+        for claim in restored.claims:
+            ownership.refuse_twin(claim)
+        return ownership, restored
+
+    async def _bring_back(self, partition: int, epoch: int, restored: restore.Restored, position: int) -> Partition:
+        """The engine with every profile as it was last written."""
+        engine = Partition(self._catalog.catalog, self._config.rules, partition, epoch)
+        engine.shelf.floor = restored.floor
+        engine.committed(position)
+        engine.handled(restored.events_offset)
+        for count, (profile_id, newest) in enumerate(restored.profiles.items()):
+            engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
+            if count % restore.RECORDS_BETWEEN_YIELDS == 0:
+                await asyncio.sleep(0)
+        engine.shelf.mark_dirty(restored.unflushed)
+        return engine
 
     async def close(self, partition: int) -> None:
         """Drop the partition; what was acknowledged is all there is."""

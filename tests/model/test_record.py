@@ -136,6 +136,11 @@ def test_a_good_record_is_taken_as_it_is(document):
     assert found.event_properties == document["event_properties"]
 
 
+def test_a_field_we_do_not_know_cannot_hide_in_the_place_of_one_that_is_missing():
+    hidden = b'{"profile_id":"p1","event_\xfftype":"login","event_properties":{},"type":"erase"}'
+    assert decode(b"p1", hidden).reason == "not_utf8"
+
+
 def test_spaces_in_the_json_change_nothing():
     spaced = b'{ "profile_id" : "p1" , "event_type" : "login" , "event_properties" : { "a" : 1 } }'
     found = decode(b"p1", spaced)
