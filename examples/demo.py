@@ -8,6 +8,7 @@ import json
 import os
 import queue
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ RATE_PER_S = EVENTS / 3600
 SEND_PER_S = 4_000
 SHOWN_OF_EACH = 5
 QUIET_S = 2.0
+WEBHOOKS_QUIET_S = 10.0
 OCTYSEG = [sys.executable, "-m", "octyseg"]
 COLOURS = {"added": "green", "refreshed": "blue", "removed": "red"}
 
@@ -76,6 +78,50 @@ def watch(lines: "queue.Queue[str]", sending: "subprocess.Popen[bytes]") -> Coun
     return counts
 
 
+def receive(scratch: Path, processes: "list[subprocess.Popen[bytes] | subprocess.Popen[str]]") -> "queue.Queue[str]":
+    """A receiver of webhooks on this machine; what arrives there, as it comes."""
+    with socket.create_server(("127.0.0.1", 0)) as reserved:
+        port = reserved.getsockname()[1]
+    account = scratch / "account.yaml"
+    account.write_text(f"kind: accountConfigurations\nconfigurations:\n  webhookURL: http://127.0.0.1:{port}/hooks\n")
+    run(f"apply -f {account}", stdout=subprocess.DEVNULL)
+    say(f"webhooks listen --port {port} --secret $(octyseg webhooks secret account) &")
+    secret = subprocess.run(  # noqa: S603
+        [*OCTYSEG, "webhooks", "secret", "account"], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout.strip()
+    listener = subprocess.Popen(  # noqa: S603
+        [*OCTYSEG, "webhooks", "listen", "--port", str(port), "--secret", secret],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    processes.append(listener)
+    assert listener.stdout is not None
+    assert listener.stderr is not None
+    console.print(listener.stderr.readline().strip())
+    arrived: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=read_into, args=(listener.stdout, arrived), daemon=True).start()
+    return arrived
+
+
+def await_webhooks(arrived: "queue.Queue[str]", changes: int) -> int:
+    """How many changes arrived with a right signature, once all have or nothing more comes."""
+    verified: set[str] = set()
+    first = ""
+    while len(verified) < changes:
+        try:
+            message = json.loads(arrived.get(timeout=WEBHOOKS_QUIET_S))
+        except queue.Empty:
+            break
+        if message["verified"]:
+            first = first or json.dumps(message)
+            verified.add(message["webhook_id"])
+    console.print(
+        f"\nwebhooks: {len(verified):,} of {changes:,} changes arrived with a right signature, e.g.\n  {first}"
+    )
+    return len(verified)
+
+
 def summarise(counts: Counter[tuple[str, str]], seconds: float) -> None:
     """What happened, per segment."""
     table = Table("segment", "added", "refreshed", "removed", title=None)
@@ -95,6 +141,11 @@ def main() -> None:
     """Run the tour."""
     scratch = Path(tempfile.mkdtemp(prefix="octyseg-demo-"))
     os.environ |= {"OCTYSEG_LOG": f"embedded://{scratch}/octyseg.db", "OCTYSEG_LOG_LEVEL": "error"}
+    # The receiver of this tour is on this machine, where webhooks otherwise do not go.
+    os.environ |= {
+        "OCTYSEG_WEBHOOKS__ALLOW_HTTP": "true",
+        "OCTYSEG_WEBHOOKS__ALLOW_NETWORKS": '["127.0.0.0/8"]',
+    }
     processes: list[subprocess.Popen[bytes] | subprocess.Popen[str]] = []
     try:
         say("dev --time events --quiet &")
@@ -103,6 +154,7 @@ def main() -> None:
         assert dev.stderr is not None
         console.print(dev.stderr.readline().strip() or "octyseg dev did not start")
         run(f"apply -f {DEFINITIONS.relative_to(Path.cwd())}")
+        arrived = receive(scratch, processes)
         say("tail tags --follow -o json &")
         follow = [*OCTYSEG, "tail", "tags", "--from-start", "--follow", "-o", "json"]
         tail = subprocess.Popen(follow, stdout=subprocess.PIPE, text=True)  # noqa: S603
@@ -122,9 +174,13 @@ def main() -> None:
         processes.append(sending)
         counts = watch(lines, sending)
         summarise(counts, time.monotonic() - begun_s - QUIET_S)
+        verified = await_webhooks(arrived, counts.total())
         run("get segments")
         if not counts:
             console.print("[red]no tag changed: that is a defect, please report it[/red]")
+            sys.exit(1)
+        if verified < counts.total():
+            console.print("[red]webhooks are missing: that is a defect, please report it[/red]")
             sys.exit(1)
         console.print(
             "\nTo go on: [bold].venv/bin/octyseg dev[/bold] in one shell, and in another "

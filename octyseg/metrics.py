@@ -63,6 +63,25 @@ PROJECTION_REBUILDS = Counter(
     "octyseg_projection_rebuilds_total", "Partitions of the projection made again from the log, by cause", ["cause"]
 )
 
+WEBHOOK_ATTEMPTS = Counter(
+    "octyseg_webhook_attempts_total",
+    "Posts to receivers by how they ended (ok, status, timeout, ...)",
+    ["endpoint", "result"],
+)
+WEBHOOK_SECONDS = Histogram("octyseg_webhook_seconds", "Time of one post, answer included", ["endpoint"], buckets=_FAST)
+WEBHOOK_DELIVERIES = Counter(
+    "octyseg_webhook_deliveries_total",
+    "Deliveries by what became of them (scheduled, succeeded, exhausted, ...)",
+    ["endpoint", "status"],
+)
+WEBHOOK_BREAKER = Gauge("octyseg_webhook_breaker_open", "1 while an endpoint rests after failures", ["endpoint"])
+WEBHOOK_SCHEDULE_AVAILABLE = Gauge(
+    "octyseg_webhook_schedule_available", "1 while Redis holds the schedule of deliveries, 0 while it does not answer"
+)
+WEBHOOK_REBUILDS = Counter(
+    "octyseg_webhook_rebuilds_total", "Partitions of the schedule made again from the log, by cause", ["cause"]
+)
+
 
 @contextmanager
 def serving(port: int | None) -> Iterator[int | None]:

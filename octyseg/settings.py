@@ -10,11 +10,12 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from octyseg.errors import SettingsError
@@ -22,6 +23,8 @@ from octyseg.errors import SettingsError
 PREFIX = "OCTYSEG_"
 SECTION = "__"
 FILE = "_FILE"
+# Shown as *** to whoever asks for the settings.
+_SECRETS = frozenset({"webhooks.secret_key"})
 
 
 def state_directory() -> Path:
@@ -31,6 +34,36 @@ def state_directory() -> Path:
 
 def _default_log() -> str:
     return f"embedded://{state_directory() / 'octyseg.db'}"
+
+
+class WebhookSettings(BaseModel):
+    """How webhooks are sent, beyond what endpoints say themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allow_http: bool = Field(default=False, description="webhooks may go to http:// addresses, unencrypted")
+    allow_networks: tuple[str, ...] = Field(
+        default=(), description='networks that are not public and may be called, e.g. ["127.0.0.0/8"]'
+    )
+    secret_key: str | None = Field(
+        default=None,
+        description="key that seals the endpoints' secrets; unset: one beside the embedded log. "
+        "`octyseg webhooks key` makes one",
+    )
+    max_staleness_s: float | None = Field(
+        default=None, ge=0, description="a change detected so much later than it occurred is not sent; unset: all are"
+    )
+
+    @field_validator("allow_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                msg = f"{text} is no network: write one like 127.0.0.0/8"
+                raise ValueError(msg) from None
+        return value
 
 
 class Settings(BaseSettings):
@@ -80,6 +113,7 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(default=10, gt=0, description="silence after which Kafka takes a worker for dead")
     heartbeat_s: float = Field(default=2, gt=0, description="seconds between two signs of life to Kafka")
     commit_every_s: float = Field(default=0.5, gt=0, description="seconds between two commits of positions")
+    webhooks: WebhookSettings = Field(default=WebhookSettings(), description="how webhooks are sent")
     metrics_port: int | None = Field(default=None, ge=0, le=65535, description="port of /metrics; unset: not served")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe message shown"
@@ -193,11 +227,20 @@ def source_of(name: str) -> str:
 
 def show(settings: Settings) -> Iterator[Shown]:
     """Every setting in the order of its declaration, fit for the eyes of others."""
-    for name, field in type(settings).model_fields.items():
-        value = getattr(settings, name)
-        yield Shown(
-            name, without_password(value) if name == "redis" else value, source_of(name), field.description or ""
-        )
+    yield from _show(settings, "")
+
+
+def _show(settings: BaseModel, section: str) -> Iterator[Shown]:
+    for field_name, field in type(settings).model_fields.items():
+        value, name = getattr(settings, field_name), section + field_name
+        if isinstance(value, BaseModel):
+            yield from _show(value, name + ".")
+            continue
+        if name == "redis":
+            value = without_password(value)
+        elif name in _SECRETS and value is not None:
+            value = "***"
+        yield Shown(name, value, source_of(name), field.description or "")
 
 
 def without_password(url: str | None) -> str | None:

@@ -22,6 +22,7 @@ from octyseg.cli import (
     tail,
     topics,
     validate,
+    webhooks,
     worker,
 )
 
@@ -72,6 +73,7 @@ for name, group in (
     ("get", get.group),
     ("delete", delete.group),
     ("topics", topics.group),
+    ("webhooks", webhooks.group),
     ("projection", projection.group),
     ("config", config.group),
 ):

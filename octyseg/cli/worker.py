@@ -10,8 +10,11 @@ from octyseg.cli.session import begin
 
 def worker(
     stages: Annotated[
-        Literal["live", "tags", "all"],
-        typer.Argument(help="live: detect. tags: publish changes and keep Redis. all: both.", show_default=False),
+        Literal["live", "tags", "webhooks", "all"],
+        typer.Argument(
+            help="live: detect. tags: publish changes and keep Redis. webhooks: send them. all: all of it.",
+            show_default=False,
+        ),
     ],
     slot: Annotated[
         int | None,

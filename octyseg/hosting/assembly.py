@@ -3,6 +3,7 @@
 Used by topologies, the embedded runner and the CLI, so that a stage is made the same way everywhere.
 """
 
+import time as clock
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -23,13 +24,23 @@ from octyseg.stages.port import Stage
 from octyseg.stages.projection import ProjectionStage
 from octyseg.stages.repair import Projection
 from octyseg.stages.tags import TagsStage
+from octyseg.stages.webhooks import WebhooksStage
+from octyseg.stages.webhooks_ledger import Topics
+from octyseg.stages.webhooks_outboxes import Outward
+from octyseg.webhooks.guard import Policy, networks
+from octyseg.webhooks.queue import Queue
+from octyseg.webhooks.sealing import Seal, key_beside
+from octyseg.webhooks.sender import Sender
 
-StageName = Literal["live", "tags", "projection"]
+StageName = Literal["live", "tags", "projection", "webhooks"]
 WORKERS: dict[str, tuple[StageName, ...]] = {
     "live": ("live",),
     "tags": ("tags", "projection"),
-    "all": ("live", "tags", "projection"),
+    "webhooks": ("webhooks",),
+    "all": ("live", "tags", "projection", "webhooks"),
 }
+# The stages that keep something in Redis.
+NEED_REDIS: frozenset[StageName] = frozenset({"projection", "webhooks"})
 
 
 @asynccontextmanager
@@ -78,11 +89,50 @@ def projection_of(settings: Settings, log: Log, redis: Redis) -> Projection:
     return Projection(log, settings.namespace, Reader(redis, prefix, settings.partitions), Writer(redis, prefix))
 
 
+def seal_of(settings: Settings) -> Seal:
+    """What seals the secrets of webhooks: the key of the settings, or the one beside an embedded log."""
+    key, file = settings.webhooks.secret_key, settings.embedded_file
+    if key is None and file is not None:
+        key = key_beside(file)
+    return Seal(key)
+
+
+def sender_of(settings: Settings) -> Sender:
+    """The way out to receivers."""
+    own = settings.webhooks
+    return Sender(Policy(own.allow_http, networks(own.allow_networks)))
+
+
+def webhook_topics(settings: Settings) -> Topics:
+    """The topics that webhooks touch."""
+    return Topics(*(settings.topic(name) for name in ("tags", "deliveries", "deadletter", "definitions")))
+
+
+def webhooks_stage(settings: Settings, log: Log, redis: Redis) -> WebhooksStage:
+    """The webhooks stage; it keeps its schedule in Redis and makes it again from the log."""
+    staleness_s = settings.webhooks.max_staleness_s
+    return WebhooksStage(
+        log,
+        webhook_topics(settings),
+        CatalogFollower(log, settings.topic("definitions")),
+        Reader(redis, settings.redis_prefix, settings.partitions),
+        Outward(Queue(redis, settings.redis_prefix), sender_of(settings), seal_of(settings), wall_ms),
+        max_staleness_ms=None if staleness_s is None else round(staleness_s * 1000),
+    )
+
+
+def wall_ms() -> int:
+    """The wall clock. Receivers check the time of a signature against theirs, so no other one will do."""
+    return clock.time_ns() // 1_000_000
+
+
 def stage_of(name: StageName, settings: Settings, log: Log, redis: Redis | None) -> Stage:
-    """A stage by name; `redis` may be None for all but the projection."""
+    """A stage by name; `redis` may be None for those that keep nothing there."""
     if name == "live":
         return live_stage(settings, log)
     if name == "tags":
         return TagsStage(log, settings.namespace)
-    assert redis is not None, "the projection is kept in Redis"
+    assert redis is not None, f"the {name} stage keeps something in Redis"
+    if name == "webhooks":
+        return webhooks_stage(settings, log, redis)
     return ProjectionStage(projection_of(settings, log, redis))

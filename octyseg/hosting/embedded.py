@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from octyseg.errors import UsageError
-from octyseg.hosting.assembly import StageName, open_log, stage_of
+from octyseg.hosting.assembly import NEED_REDIS, StageName, open_log, stage_of
 from octyseg.hosting.runner import Runner
 from octyseg.log.embedded import EmbeddedLog
 from octyseg.projection.connection import open_redis
@@ -57,7 +57,7 @@ async def run_embedded(
     async with AsyncExitStack() as stack:
         stack.enter_context(owning(file, stages))
         log = await stack.enter_async_context(open_log(settings, time=time))
-        redis = await stack.enter_async_context(open_redis(settings)) if "projection" in stages else None
+        redis = await stack.enter_async_context(open_redis(settings)) if NEED_REDIS & set(stages) else None
         runners = [
             Runner(
                 log, stage_of(name, settings, log, redis), settings.namespace, commit_every_s=settings.commit_every_s

@@ -1,4 +1,4 @@
-"""The definitions people write: segments, event types, the account. Shape and meaning of each key.
+"""The definitions people write: segments, event types, the account, endpoints. Shape and meaning of each key.
 
 Made by octyseg.model.reading from a file or request, kept on the definitions topic inside
 octyseg.model.stored, compiled for the engine by octyseg.model.compile. Frames are minutes
@@ -16,6 +16,9 @@ from octyseg.model.shape import Amount, PropertyValue, Shape
 MAX_FRAME_DAYS = 365
 MAX_FRAME_MINUTES = MAX_FRAME_DAYS * 24 * 60
 MAX_NAME_LENGTH = 60
+ENDPOINT_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$"
+# The endpoint that is the account's own webhook_url.
+ACCOUNT_ENDPOINT = "account"
 
 # What a definition may use without declaring it, as in Octy.
 SYSTEM_EVENT_TYPES: dict[str, tuple[str, ...]] = {
@@ -93,6 +96,25 @@ class EventTypeDefinition(Shape):
 
     event_type: str = Field(min_length=1, max_length=MAX_NAME_LENGTH, description="the name of the type")
     event_properties: tuple[str, ...] = Field(default=(), max_length=256, description="the names of its properties")
+
+
+class WebhookEndpoint(Shape):
+    """A receiver of webhooks beside the account's own, with filters of its own."""
+
+    name: str = Field(pattern=ENDPOINT_NAME, description="letters, digits, dots, dashes and underscores")
+    url: str = Field(description="where changes are posted, https or http")
+    segments: tuple[str, ...] = Field(
+        default=(), max_length=256, description="names or ids of segments to send; empty: all"
+    )
+    kinds: tuple[Literal["added", "refreshed", "removed"], ...] = Field(
+        default=(), max_length=3, description="kinds of changes to send; empty: all"
+    )
+    format: Literal["standard", "octy"] = Field(default="standard", description="the form of the body")
+    profile_fields: tuple[str, ...] = Field(
+        default=(), max_length=50, description="fields of the profile to add, e.g. customer_id or profile_data.plan"
+    )
+    enabled: bool = Field(default=True, description="false: nothing is sent")
+    description: str | None = Field(default=None, max_length=1000, description="for people; decides nothing")
 
 
 class AccountConfiguration(Shape):

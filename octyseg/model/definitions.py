@@ -1,4 +1,4 @@
-"""What a file of definitions came to: segments, event types, the account, warnings and places.
+"""What a file of definitions came to: segments, event types, the account, endpoints, warnings and places.
 
 Made by octyseg.model.reading once no rule is broken; asked by planning, replay and the CLI.
 """
@@ -11,6 +11,7 @@ from octyseg.model.definition import (
     AccountConfiguration,
     EventTypeDefinition,
     SegmentDefinition,
+    WebhookEndpoint,
 )
 from octyseg.model.documents import Kind
 from octyseg.model.problem import START, Place, Problem
@@ -24,6 +25,7 @@ class Definitions:
     segments: tuple[SegmentDefinition, ...] = ()
     event_types: tuple[EventTypeDefinition, ...] = ()
     account: AccountConfiguration | None = None
+    endpoints: tuple[WebhookEndpoint, ...] = ()
     warnings: tuple[str, ...] = ()
     places: Mapping[tuple[Kind, str], Place] = field(default_factory=dict)
 

@@ -11,13 +11,14 @@ from typing import Literal, NamedTuple
 from octyseg.model.node import Node, described
 from octyseg.model.problem import Problem, one_line
 
-Kind = Literal["segments", "eventTypes", "accountConfigurations"]
+Kind = Literal["segments", "eventTypes", "accountConfigurations", "webhookEndpoints"]
 
 # Under which keys a kind keeps its definitions; the first is the one to write in a file.
 SECTIONS: dict[Kind, tuple[str, ...]] = {
     "segments": ("segmentDefinitions", "segment_definitions", "segments"),
     "eventTypes": ("eventTypeDefinitions", "event_type_definitions", "event_types"),
     "accountConfigurations": ("configurations",),
+    "webhookEndpoints": ("endpoints", "webhookEndpoints", "webhook_endpoints"),
 }
 _KIND_OF_SECTION = {key: kind for kind, keys in SECTIONS.items() for key in keys}
 
@@ -26,6 +27,7 @@ _MARKS: dict[Kind, frozenset[str]] = {
     "segments": frozenset({"segment_name", "segmentName", "segment_type", "segmentType"}),
     "accountConfigurations": frozenset({"webhook_url", "webhookUrl", "webhookURL", "contact_name", "contactName"}),
     "eventTypes": frozenset({"event_type", "eventType"}),
+    "webhookEndpoints": frozenset({"url"}),
 }
 _KINDS = ", ".join(SECTIONS)
 

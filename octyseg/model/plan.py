@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from octyseg.model.difference import FieldChange
 from octyseg.model.registry import DefinitionRecord
 
-PlannedKind = Literal["segment", "event type", "account"]
+PlannedKind = Literal["segment", "event type", "account", "webhook endpoint"]
 
 
 class Planned(NamedTuple):

@@ -8,7 +8,7 @@ arguments. Deleting is planned in octyseg.model.deletion.
 from collections.abc import Iterable
 
 from octyseg.model import rules_among
-from octyseg.model.definition import AccountConfiguration, EventTypeDefinition, SegmentDefinition
+from octyseg.model.definition import AccountConfiguration, EventTypeDefinition, SegmentDefinition, WebhookEndpoint
 from octyseg.model.definitions import Definitions, known_event_types
 from octyseg.model.difference import differences
 from octyseg.model.ids import NewId
@@ -18,9 +18,11 @@ from octyseg.model.registry import DefinitionRecord, Registry
 from octyseg.model.stored import (
     ACCOUNT_KEY,
     StoredAccount,
+    StoredEndpoint,
     StoredEventType,
     StoredSegment,
     encoded,
+    endpoint_key,
     event_type_key,
     segment_key,
 )
@@ -35,6 +37,8 @@ def plan(registry: Registry, desired: Definitions, *, now_ms: int, new_id: NewId
         drawn.segment(definition, create_only=create_only)
     if desired.account:
         drawn.account(desired.account)
+    for endpoint in desired.endpoints:
+        drawn.endpoint(endpoint)
     drawn.hold_together()
     return drawn.plan()
 
@@ -71,6 +75,16 @@ class _Drawing:
         new = StoredAccount(updated_at_ms=self._now_ms, definition=configuration)
         planned = Planned("account", "default", "default", fields if old else ())
         self._note(planned, is_new=old is None, record=(ACCOUNT_KEY, encoded(new)))
+
+    def endpoint(self, definition: WebhookEndpoint) -> None:
+        """Define an endpoint of webhooks, or change it."""
+        name = definition.name
+        old = self._registry.endpoint(name)
+        fields = differences(old.definition, definition) if old else ()
+        created_at_ms = old.created_at_ms if old else self._now_ms
+        new = StoredEndpoint(created_at_ms=created_at_ms, updated_at_ms=self._now_ms, definition=definition)
+        planned = Planned("webhook endpoint", name, name, fields)
+        self._note(planned, is_new=old is None, record=(endpoint_key(name), encoded(new)))
 
     def segment(self, definition: SegmentDefinition, *, create_only: bool) -> None:
         """Create the segment, or make a new version of the one that has its name."""

@@ -11,7 +11,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from octyseg.model import rules_account, rules_among
-from octyseg.model.definition import AccountConfiguration, EventTypeDefinition, SegmentDefinition
+from octyseg.model.definition import AccountConfiguration, EventTypeDefinition, SegmentDefinition, WebhookEndpoint
 from octyseg.model.definitions import known_event_types
 from octyseg.model.documents import Item, Kind
 from octyseg.model.draft import Draft, place_of
@@ -35,6 +35,7 @@ class Reader:
         self.segments: dict[str, SegmentDefinition] = {}
         self.event_types: dict[str, EventTypeDefinition] = {}
         self.account: AccountConfiguration | None = None
+        self.endpoints: dict[str, WebhookEndpoint] = {}
         self.places: dict[tuple[Kind, str], Place] = {}
         self._items = items
 
@@ -56,6 +57,16 @@ class Reader:
             self.account = self._read(node, AccountConfiguration, "account", rules)
             if number > 1:
                 self._problem(node.place, "account", "account", "the account is configured above already: keep one")
+
+    def read_endpoints(self) -> None:
+        """Read every endpoint of webhooks."""
+        for number, node in self._of("webhookEndpoints"):
+            name = _name(node, WebhookEndpoint, "name") or f"endpoint {number}"
+            endpoint = self._read(node, WebhookEndpoint, name, _under("endpoint", rules_account.endpoint))
+            if name in self.endpoints:
+                self._problem(node.place, name, "endpoint", "this endpoint is defined above already: keep one of them")
+            elif endpoint:
+                self.endpoints[name] = endpoint
 
     def read_segments(
         self, min_exp_timeframe: float, event_types: Iterable[EventTypeDefinition], *, strict_catalog: bool

@@ -57,6 +57,7 @@ def read_definitions(
     reader.read_event_types()
     reader.read_segments(min_exp_timeframe, event_types, strict_catalog=strict_catalog)
     reader.read_account()
+    reader.read_endpoints()
     if single:
         reader.hold_to_one()
     errors = [problem for problem in problems if not problem.warning]
@@ -67,6 +68,7 @@ def read_definitions(
         segments=tuple(reader.segments.values()),
         event_types=tuple(reader.event_types.values()),
         account=reader.account,
+        endpoints=tuple(reader.endpoints.values()),
         warnings=tuple(lines(problems, source)),
         places=reader.places,
     )

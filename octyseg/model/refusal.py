@@ -22,6 +22,7 @@ Reason = Literal[
     "no_zone",
     "future",
     "unsupported",
+    "exhausted",
 ]
 
 

@@ -18,10 +18,16 @@ from octyseg.model.shape import Shape
 from octyseg.model.stored import (
     ACCOUNT_KEY,
     StoredAccount,
+    StoredEndpoint,
     StoredEventType,
+    StoredSecrets,
     StoredSegment,
+    StoredSwitch,
+    endpoint_key,
     event_type_key,
+    secrets_key,
     segment_key,
+    switch_key,
 )
 
 # Key and value as they stand on the topic; a value of None takes the key away.
@@ -31,6 +37,9 @@ _MODELS: dict[bytes, type[Shape]] = {
     b"segments": StoredSegment,
     b"eventTypes": StoredEventType,
     b"account": StoredAccount,
+    b"webhookEndpoints": StoredEndpoint,
+    b"webhookSecrets": StoredSecrets,
+    b"webhookSwitches": StoredSwitch,
 }
 
 
@@ -102,6 +111,26 @@ class Registry:
         found = self.stored.get(ACCOUNT_KEY)
         return found.definition if isinstance(found, StoredAccount) else None
 
+    def endpoints(self) -> tuple[StoredEndpoint, ...]:
+        """The defined endpoints of webhooks by name; the account's own is not among them."""
+        found = (stored for stored in self.stored.values() if isinstance(stored, StoredEndpoint))
+        return tuple(sorted(found, key=lambda stored: stored.definition.name))
+
+    def endpoint(self, name: str) -> StoredEndpoint | None:
+        """The defined endpoint of this name."""
+        found = self.stored.get(endpoint_key(name))
+        return found if isinstance(found, StoredEndpoint) else None
+
+    def secrets(self, endpoint: str) -> StoredSecrets | None:
+        """The sealed secrets of an endpoint."""
+        found = self.stored.get(secrets_key(endpoint))
+        return found if isinstance(found, StoredSecrets) else None
+
+    def switch(self, endpoint: str) -> StoredSwitch | None:
+        """How an endpoint was last switched; None when it never was."""
+        found = self.stored.get(switch_key(endpoint))
+        return found if isinstance(found, StoredSwitch) else None
+
     def engine_segments(self) -> tuple[Segment, ...]:
         """The engine's catalog: active segments, and those being deleted flagged so that they are swept."""
         return tuple(compile_segment(segment) for segment in self.segments())
@@ -132,5 +161,11 @@ def _key(stored: Shape) -> bytes:
             return segment_key(stored.segment_id)
         case StoredEventType():
             return event_type_key(stored.definition.event_type)
+        case StoredEndpoint():
+            return endpoint_key(stored.definition.name)
+        case StoredSecrets():
+            return secrets_key(stored.endpoint)
+        case StoredSwitch():
+            return switch_key(stored.endpoint)
         case _:
             return ACCOUNT_KEY

@@ -1,18 +1,22 @@
-"""Rules on event types and on the account: names that can be shown, addresses that can be reached.
+"""Rules on event types, the account and endpoints: names that can be shown, addresses that can be reached.
 
 Whether a webhook's address is one that may be called is decided when it is called, because names move.
-Asked by octyseg.model.reading with drafts; the ids of these rules are `event_type` and `account`.
+Asked by octyseg.model.reading with drafts; the ids of these rules are `event_type`, `account` and
+`endpoint`.
 """
 
 import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from octyseg.model.definition import MAX_NAME_LENGTH
+from octyseg.model.definition import ACCOUNT_ENDPOINT, ENDPOINT_NAME, MAX_NAME_LENGTH
 from octyseg.model.draft import Draft
 from octyseg.model.spelling import Finding
 
 MAX_URL_LENGTH = 2048
+_PROFILE_FIELD = re.compile(
+    r"customer_id|status|has_charged|created_at|updated_at|(profile_data|platform_info)(\.[^\s.]+)*"
+)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -48,6 +52,24 @@ def account(draft: Draft) -> Iterator[Finding]:
     url = draft.text("webhook_url")
     if url is not None and (wrong := _url_problem(url)):
         yield draft.at("webhook_url"), f"{draft.named('webhook_url')} {wrong}"
+
+
+def endpoint(draft: Draft) -> Iterator[Finding]:
+    """An endpoint has a name of its own, an address, and asks for fields that profiles have."""
+    name = draft.text("name")
+    if name == ACCOUNT_ENDPOINT:
+        yield draft.at("name"), f"{name} is the endpoint of the account's own webhook_url: use another name"
+    elif name is not None and not re.match(ENDPOINT_NAME, name):
+        text = f"must be 1 to {MAX_NAME_LENGTH} letters, digits, dots, dashes or underscores: correct it"
+        yield draft.at("name"), f"{draft.named('name')} {text}"
+    url = draft.text("url")
+    if url is not None and (wrong := _url_problem(url)):
+        yield draft.at("url"), f"{draft.named('url')} {wrong}"
+    listed = draft.node.entries["profile_fields"].items if draft.has("profile_fields") else []
+    for index, item in enumerate(listed):
+        if isinstance(item.value, str) and not _PROFILE_FIELD.fullmatch(item.value):
+            text = f"{item.value} is no field of a profile: write customer_id, status, has_charged or profile_data.key"
+            yield (*draft.at("profile_fields"), index), text
 
 
 def _is_name(text: str) -> bool:

@@ -12,7 +12,13 @@ from typing import Any, Literal
 from pydantic import Field, RootModel
 
 from octyseg.model.conditions import FORMS, Count, Span, Within
-from octyseg.model.definition import AccountConfiguration, EventStep, EventTypeDefinition, SegmentDefinition
+from octyseg.model.definition import (
+    AccountConfiguration,
+    EventStep,
+    EventTypeDefinition,
+    SegmentDefinition,
+    WebhookEndpoint,
+)
 from octyseg.model.documents import SECTIONS, Kind
 from octyseg.model.shape import Shape
 from octyseg.model.spelling import spellings
@@ -41,7 +47,14 @@ class AccountDocument(Shape):
     configurations: AccountConfiguration
 
 
-class DefinitionDocument(RootModel[SegmentsDocument | EventTypesDocument | AccountDocument]):
+class EndpointsDocument(Shape):
+    """A document of endpoints of webhooks."""
+
+    kind: Literal["webhookEndpoints"]
+    endpoints: tuple[WebhookEndpoint, ...] = Field(min_length=1)
+
+
+class DefinitionDocument(RootModel[SegmentsDocument | EventTypesDocument | AccountDocument | EndpointsDocument]):
     """One document of a definition file."""
 
 
@@ -50,6 +63,7 @@ _SPELLED: tuple[type[Shape], ...] = (
     EventStep,
     EventTypeDefinition,
     AccountConfiguration,
+    WebhookEndpoint,
     Count,
     Span,
     Within,
@@ -59,6 +73,7 @@ _DOCUMENTS: dict[type[Shape], Kind] = {
     SegmentsDocument: "segments",
     EventTypesDocument: "eventTypes",
     AccountDocument: "accountConfigurations",
+    EndpointsDocument: "webhookEndpoints",
 }
 
 

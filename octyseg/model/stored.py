@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from octyseg.model.definition import AccountConfiguration, EventTypeDefinition, SegmentDefinition
+from octyseg.model.definition import AccountConfiguration, EventTypeDefinition, SegmentDefinition, WebhookEndpoint
 from octyseg.model.shape import Shape
 
 ACCOUNT_KEY = b"account/default"
@@ -56,6 +56,32 @@ class StoredAccount(Shape):
     definition: AccountConfiguration
 
 
+class StoredEndpoint(Shape):
+    """An endpoint of webhooks with its times."""
+
+    created_at_ms: int
+    updated_at_ms: int
+    definition: WebhookEndpoint
+
+
+class StoredSecrets(Shape):
+    """The sealed secrets of an endpoint: the one in force, and the one before it until its time is over."""
+
+    endpoint: str
+    sealed: str
+    previous: str | None = None
+    previous_until_ms: int = 0
+
+
+class StoredSwitch(Shape):
+    """Whether an endpoint is in use: turned off by its receiver, by its failures or by a person."""
+
+    endpoint: str
+    enabled: bool
+    reason: str
+    at_ms: int
+
+
 def segment_key(segment_id: str) -> bytes:
     """The topic key of a segment."""
     return f"segments/{segment_id}".encode()
@@ -64,6 +90,21 @@ def segment_key(segment_id: str) -> bytes:
 def event_type_key(event_type: str) -> bytes:
     """The topic key of an event type."""
     return f"eventTypes/{event_type}".encode()
+
+
+def endpoint_key(name: str) -> bytes:
+    """The topic key of an endpoint."""
+    return f"webhookEndpoints/{name}".encode()
+
+
+def secrets_key(endpoint: str) -> bytes:
+    """The topic key of an endpoint's secrets."""
+    return f"webhookSecrets/{endpoint}".encode()
+
+
+def switch_key(endpoint: str) -> bytes:
+    """The topic key of an endpoint's switch."""
+    return f"webhookSwitches/{endpoint}".encode()
 
 
 def encoded(stored: Shape) -> bytes:

@@ -4,6 +4,7 @@
 ProjectionUnavailable after redis-py's own retries; anything else is our own bug and stays as it is.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
@@ -64,6 +65,10 @@ def answering() -> Iterator[None]:
     try:
         yield
     except (NoConnection, NoAnswer, OutOfMemoryError, ReadOnlyError) as error:
+        # A cancelled call may come back as a broken connection, and who waits for Redis would go on waiting.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError from error
         msg = f"redis does not serve: {error}"
         raise ProjectionUnavailable(msg) from error
     except ResponseError as error:

@@ -22,6 +22,10 @@ CrashPoint = Literal[
     "tags.published",
     "projection.read",
     "projection.applied",
+    "webhooks.recorded",
+    "webhooks.settled",
+    "webhooks.scheduled",
+    "webhooks.put",
 ]
 
 Pass = Callable[[CrashPoint], None]

@@ -29,5 +29,6 @@ ROWS = (
     Row("e", "restart: the states of so many profiles", "states", "restore", repeats=False),
     Row("f", "two live workers", "own", workers=2, repeats=False),
     Row("g", "the engine alone, records in memory", "nothing", "engine", most_events=300_000, repeats=False),
+    Row("h", "webhooks to a fast receiver, one process", "nothing", "webhooks", most_events=5_000, repeats=False),
 )
 KEYS = tuple(row.key for row in ROWS)

@@ -69,15 +69,18 @@ REFUSED = {
     "comments only": ("# later\n", "1:1: kind: there are no definitions here: write at least one"),
     "unknown kind": (
         "kind: segment\n",
-        "1:1: kind: unknown kind segment: write one of segments, eventTypes, accountConfigurations",
+        "1:1: kind: unknown kind segment: write one of segments, eventTypes, accountConfigurations, webhookEndpoints",
     ),
     "kind of something else": (
-        "kind: webhookEndpoints\n",
-        "1:1: kind: unknown kind webhookEndpoints: write one of segments, eventTypes, accountConfigurations",
+        "kind: pushEndpoints\n",
+        (
+            "1:1: kind: unknown kind pushEndpoints: "
+            "write one of segments, eventTypes, accountConfigurations, webhookEndpoints"
+        ),
     ),
     "kind that is a list": (
         "kind: [segments]\n",
-        "1:1: kind: unknown kind a list: write one of segments, eventTypes, accountConfigurations",
+        "1:1: kind: unknown kind a list: write one of segments, eventTypes, accountConfigurations, webhookEndpoints",
     ),
     "definitions misspelt": (
         "kind: segments\nsegmentDefinition: []\n",
@@ -95,7 +98,7 @@ REFUSED = {
         "hello: world\n",
         (
             "1:1: kind: a block of keys is no definition: begin with kind: and one of segments, eventTypes, "
-            "accountConfigurations"
+            "accountConfigurations, webhookEndpoints"
         ),
     ),
     "a word for a definition": (

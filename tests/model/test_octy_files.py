@@ -111,6 +111,6 @@ def test_what_octy_has_and_this_program_has_not_is_refused_by_name():
     assert problems(text) == [
         (
             "segments.yaml:1:1: kind: unknown kind algorithmConfigurations: "
-            "write one of segments, eventTypes, accountConfigurations"
+            "write one of segments, eventTypes, accountConfigurations, webhookEndpoints"
         )
     ]

@@ -51,7 +51,7 @@ def test_a_tombstone_takes_a_key_away(topic):
 
 BAD = {
     "no key": (None, b"{}", "'' is skipped: unknown kind"),
-    "unknown kind": (b"webhookEndpoints/a", b"{}", "'webhookEndpoints/a' is skipped: unknown kind, upgrade octyseg"),
+    "unknown kind": (b"pushEndpoints/a", b"{}", "'pushEndpoints/a' is skipped: unknown kind, upgrade octyseg"),
     "no json": (b"segments/segment_00000001", b"{", "is skipped: value: invalid json"),
     "not utf-8": (b"segments/segment_00000001", b"\xff", "is skipped: value: invalid json"),
     "a field of a newer octyseg": (b"account/default", b'{"updated_at_ms":1,"definition":{},"x":1}', "is skipped: x: "),

@@ -1,0 +1,53 @@
+"""Waiting for Redis: try again until it answers, and say once that it went and once that it is back.
+
+For stages that keep something in Redis and cannot go on without it. Nothing is lost meanwhile: what was
+not written is not committed.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import stamina
+from prometheus_client import Gauge
+
+from octyseg import logs
+from octyseg.errors import ProjectionUnavailable
+
+WAIT_MAX_S = 5.0
+
+_logger = logs.get(__name__)
+
+T = TypeVar("T")
+
+
+class Availability:
+    """One per stage; `what` is missed while Redis is away, `gauge` is 0 then."""
+
+    def __init__(self, what: str, gauge: Gauge, wait_max_s: float = WAIT_MAX_S) -> None:
+        self._what = what
+        self._gauge = gauge
+        self._wait_max_s = wait_max_s
+        self._available = True
+
+    async def until(self, step: Callable[[], Awaitable[T]]) -> T:
+        """The step's result, however long that takes."""
+        async for attempt in stamina.retry_context(
+            on=ProjectionUnavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=self._wait_max_s
+        ):
+            with attempt:
+                try:
+                    result = await step()
+                except ProjectionUnavailable as error:
+                    self.told(error)
+                    raise
+        self.told(None)
+        return result
+
+    def told(self, error: ProjectionUnavailable | None) -> None:
+        """Redis answered, or it did not."""
+        self._gauge.set(error is None)
+        if error is not None and self._available:
+            _logger.warning("redis unavailable, waiting", what=self._what, error=str(error))
+        elif error is None and not self._available:
+            _logger.info("redis available again", what=self._what)
+        self._available = error is None

@@ -1,0 +1,101 @@
+"""Send deliveries again that were given up: by their change, by time, or all of an endpoint.
+
+Asked by a person. A replay is a record on `octyseg.deliveries` and an entry of the retry lane, so the
+workers find it by themselves; it has all ten attempts before it, under the same webhook-id.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from octyseg.log.port import Log, NewRecord, read_through
+from octyseg.model.change import from_json
+from octyseg.stages.webhooks_ledger import Topics
+from octyseg.webhooks.delivery import Delivery, DeliveryRecord, Status, decode_record, encode_record, instant
+from octyseg.webhooks.queue import Queue
+
+GIVEN_UP: frozenset[Status] = frozenset({"exhausted", "disabled"})
+BATCH = 500
+
+
+async def histories(log: Log, topics: Topics) -> list[tuple[int, list[DeliveryRecord]]]:
+    """All that is known of every delivery, oldest record first, with the partition it belongs to."""
+    found: list[tuple[int, list[DeliveryRecord]]] = []
+    numbers = range(await log.partitions(topics.deliveries))
+    starts, ends = await log.starts(topics.deliveries, numbers), await log.ends(topics.deliveries, numbers)
+    for partition in numbers:
+        by_id: dict[str, list[DeliveryRecord]] = {}
+        async for stored in read_through(log, topics.deliveries, partition, starts[partition], ends[partition]):
+            try:
+                record = decode_record(stored.value or b"")
+            except msgspec.MsgspecError:
+                continue
+            by_id.setdefault(record.id, []).append(record)
+        found += [(partition, history) for history in by_id.values()]
+    return found
+
+
+async def replay(
+    log: Log, topics: Topics, queue: Queue, chosen: Callable[[DeliveryRecord], bool], now_ms: int
+) -> list[DeliveryRecord]:
+    """Schedule again every delivery whose last record is chosen; the records that say so."""
+    wanted: dict[int, dict[str, list[DeliveryRecord]]] = {}
+    for partition, history in await histories(log, topics):
+        # What waits for its first attempt is on its way, in its profile's order.
+        if history[-1].status != "scheduled" and chosen(history[-1]):
+            kept = replace(history[-1], profile=next((one.profile for one in history if one.profile), None))
+            wanted.setdefault(partition, {}).setdefault(kept.change_id, []).append(kept)
+    replayed: list[DeliveryRecord] = []
+    for partition, by_change in wanted.items():
+        deliveries = await _found(log, topics, partition, by_change, now_ms)
+        for start in range(0, len(deliveries), BATCH):
+            batch = deliveries[start : start + BATCH]
+            records = [_again(one, now_ms) for one in batch]
+            new = [NewRecord(one.change_id.encode(), encode_record(one)) for one in records]
+            await log.append(topics.deliveries, partition, new)
+            await queue.replay(partition, batch)
+            replayed += records
+    return replayed
+
+
+async def _found(
+    log: Log, topics: Topics, partition: int, by_change: dict[str, list[DeliveryRecord]], now_ms: int
+) -> list[Delivery]:
+    """The deliveries with their changes, as far as retention left those on the tags topic."""
+    start = (await log.starts(topics.tags, [partition]))[partition]
+    end = (await log.ends(topics.tags, [partition]))[partition]
+    deliveries = []
+    async for stored in read_through(log, topics.tags, partition, start, end):
+        value = bytes(stored.value or b"")
+        try:
+            change = from_json(value)
+        except msgspec.MsgspecError:
+            continue
+        for record in by_change.pop(change.change_id, ()):
+            profile = b"" if record.profile is None else msgspec.json.encode(record.profile)
+            deliveries.append(
+                Delivery(
+                    change.change_id,
+                    record.endpoint,
+                    change.profile_id,
+                    stored.offset,
+                    value,
+                    profile,
+                    due_at_ms=now_ms,
+                )
+            )
+    return deliveries
+
+
+def _again(delivery: Delivery, now_ms: int) -> DeliveryRecord:
+    return DeliveryRecord(
+        change_id=delivery.change_id,
+        endpoint=delivery.endpoint,
+        profile_id=delivery.profile_id,
+        status="scheduled",
+        at=instant(now_ms),
+        next_attempt_at=instant(now_ms),
+        message="replayed",
+        profile=msgspec.json.decode(delivery.profile) if delivery.profile else None,
+    )

@@ -1,0 +1,177 @@
+"""The schedule of deliveries in Redis: what waits for its first attempt, in order, and what is due again, by time.
+
+A projection like any other: every change of it follows a record on `octyseg.deliveries`, and it can be
+made again from there. Its marker says how far of both topics it holds. Any call may raise
+ProjectionUnavailable; then call again.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from importlib.resources import files
+from typing import Any, NamedTuple, cast
+
+import msgspec
+from redis.asyncio import Redis
+
+from octyseg.projection.connection import answering, execute, refuse_eviction
+from octyseg.webhooks.breaker import CLOSED, Breaker
+from octyseg.webhooks.delivery import Delivery
+
+# One call of the script; the server does nothing else meanwhile.
+PER_CALL = 100
+# How long a delivery is known after it was put there, so that a change published twice is sent once.
+MARK_MS = 60 * 60 * 1000
+_LOST = -1
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(Delivery).decode
+_pack_breaker = msgspec.json.Encoder().encode
+_unpack_breaker = msgspec.json.Decoder(Breaker).decode
+
+
+class Marker(NamedTuple):
+    """Tags records below `tags` and delivery records below `deliveries` are in the schedule."""
+
+    tags: int
+    deliveries: int
+
+
+class Due(NamedTuple):
+    """Deliveries whose time has come, and when the next one's does: None when none waits."""
+
+    deliveries: list[Delivery]
+    next_at_ms: int | None
+
+
+class Queue:
+    """The schedule under one prefix; holds no state but its client."""
+
+    def __init__(self, redis: Redis, prefix: str) -> None:
+        self._redis = redis
+        self._prefix = f"{prefix}webhooks:"
+        self._put = redis.register_script((files("octyseg.webhooks") / "scripts" / "put.lua").read_text())
+
+    async def refuse_eviction(self) -> None:
+        """SettingsError when the server is set to drop what it was given."""
+        await refuse_eviction(self._redis)
+
+    async def marker(self, partition: int) -> Marker | None:
+        """How far the partition is in; None when it is not."""
+        with answering():
+            tags, deliveries = await self._redis.hmget(self._key("marker", partition), ["tags", "deliveries"])
+        return None if tags is None or deliveries is None else Marker(int(tags), int(deliveries))
+
+    async def put(self, partition: int, deliveries: Sequence[Delivery], floor: int, reached: Marker) -> bool:
+        """Schedule these and move the marker; False when Redis has less than `floor`: nothing more is written.
+
+        Without deliveries the marker's other half stays: settlements may have moved it meanwhile.
+        """
+        answers = await self._put_all(partition, deliveries, str(floor))
+        if _LOST in answers or (not answers and not await self._has(partition, floor)):
+            return False
+        await self._mark(partition, reached._asdict() if deliveries else {"tags": reached.tags})
+        return True
+
+    async def replay(self, partition: int, deliveries: Sequence[Delivery]) -> None:
+        """Schedule these again, whatever became of them before; their `due_at_ms` says when."""
+        assert all(delivery.due_at_ms for delivery in deliveries), "a replay has a time"
+        await self._put_all(partition, deliveries, "")
+
+    async def make_again(self, partition: int, deliveries: Sequence[Delivery], reached: Marker) -> None:
+        """Put exactly these in the place of what there is of the partition."""
+        names = await self.lanes(partition)
+        keys = [self._key(lane, partition) + name for lane in ("first", "retry") for name in names]
+        kept = [self._key(part, partition) for part in ("marker", "deliveries", "lanes")]
+        with answering():
+            await self._redis.delete(*kept, *keys)
+        await self._put_all(partition, deliveries, "")
+        await self._mark(partition, reached._asdict())
+
+    async def lanes(self, partition: int) -> set[str]:
+        """The endpoints that have, or had, deliveries of the partition."""
+        with answering():
+            names = cast("set[bytes]", await self._redis.smembers(self._key("lanes", partition)))
+        return {name.decode() for name in names}
+
+    async def first(self, partition: int, endpoint: str, after: int, limit: int) -> tuple[list[Delivery], bool]:
+        """Deliveries that wait for their first attempt behind an offset, in order; and whether there may be more."""
+        with answering():
+            key = self._key("first", partition) + endpoint
+            found = await self._redis.zrangebyscore(key, f"({after}", "+inf", start=0, num=limit)
+        ids = cast("list[bytes]", found)
+        return await self._look_up(partition, ids), len(ids) == limit
+
+    async def due(self, partition: int, endpoint: str, now_ms: int, limit: int) -> Due:
+        """Deliveries to try again by now, the longest due first."""
+        with answering():
+            key = self._key("retry", partition) + endpoint
+            found = cast("list[tuple[bytes, float]]", await self._redis.zrange(key, 0, limit, withscores=True))
+        ids = [name for name, at_ms in found if at_ms <= now_ms]
+        later = [int(at_ms) for _, at_ms in found if at_ms > now_ms]
+        # Beyond the limit there may be more that is due: look again as soon as there is room.
+        next_at_ms = later[0] if later else now_ms if len(found) > limit else None
+        return Due(await self._look_up(partition, ids[:limit]), next_at_ms)
+
+    async def find(self, partition: int, ids: Sequence[str]) -> list[Delivery]:
+        """Those of these deliveries that are scheduled."""
+        return await self._look_up(partition, [name.encode() for name in ids])
+
+    async def settle(
+        self, partition: int, settled: Iterable[tuple[Delivery, Delivery | None]], breakers: dict[str, Breaker], to: int
+    ) -> None:
+        """Write what became of deliveries: gone, or on as they are now; delivery records below `to` are in."""
+        pipe = self._redis.pipeline(transaction=True)
+        first, retry = self._key("first", partition), self._key("retry", partition)
+        deliveries = self._key("deliveries", partition)
+        for old, new in settled:
+            pipe.zrem(first + old.endpoint, old.id)
+            if new is None:
+                pipe.hdel(deliveries, old.id)
+                pipe.zrem(retry + old.endpoint, old.id)
+            else:
+                pipe.hset(deliveries, old.id, _pack(new))
+                pipe.zadd(retry + old.endpoint, {old.id: new.due_at_ms})
+        if breakers:
+            for name, breaker in breakers.items():
+                pipe.hset(self._prefix + "breakers", name, _pack_breaker(breaker))
+        pipe.hset(self._key("marker", partition), "deliveries", to)
+        await execute(pipe)
+
+    async def breaker(self, endpoint: str) -> Breaker:
+        """The breaker as it was last written."""
+        with answering():
+            packed = cast("bytes | None", await self._redis.hget(self._prefix + "breakers", endpoint))
+        return CLOSED if packed is None else _unpack_breaker(packed)
+
+    async def _put_all(self, partition: int, deliveries: Sequence[Delivery], floor: str) -> list[int]:
+        keys = [self._key(part, partition) for part in ("marker", "deliveries", "lanes")]
+        lanes = [self._key("first", partition), self._key("retry", partition), self._prefix + "seen:"]
+        pipe = self._redis.pipeline(transaction=False)
+        for start in range(0, len(deliveries), PER_CALL):
+            flat = [part for one in deliveries[start : start + PER_CALL] for part in _arguments(one)]
+            await self._put(keys, [floor, *lanes, MARK_MS, *flat], client=pipe)
+        return await execute(pipe) if deliveries else []
+
+    async def _has(self, partition: int, floor: int) -> bool:
+        marker = await self.marker(partition)
+        return marker is not None and marker.tags >= floor
+
+    async def _mark(self, partition: int, values: Any) -> None:
+        with answering():
+            await self._redis.hset(self._key("marker", partition), mapping=values)
+
+    async def _look_up(self, partition: int, ids: Collection[bytes]) -> list[Delivery]:
+        if not ids:
+            return []
+        with answering():
+            packed = cast("list[bytes | None]", await self._redis.hmget(self._key("deliveries", partition), list(ids)))
+        return [_unpack(one) for one in packed if one is not None]
+
+    def _key(self, part: str, partition: int) -> str:
+        """Names of a partition's parts; those of lanes end in the endpoint's name."""
+        ending = ":" if part in ("first", "retry") else ""
+        return f"{self._prefix}{part}:{partition}{ending}"
+
+
+def _arguments(delivery: Delivery) -> tuple[str | int | bytes, ...]:
+    """A delivery as the script reads it."""
+    return delivery.id, delivery.endpoint, delivery.offset, delivery.due_at_ms, _pack(delivery)

@@ -1,0 +1,26 @@
+"""The webhooks stage on Kafka: tag changes in, posts to receivers out, every attempt written down."""
+
+from octyseg import settings
+from octyseg.errors import SettingsError
+from octyseg.hosting.assembly import stage_of
+from octyseg.log.kafka import KafkaLog
+from octyseg.projection.connection import connect
+from octyseg.settings import Settings
+from topologies.app import App
+from topologies.host import host
+
+
+def topology(chosen: Settings) -> App:
+    """The app of the webhooks stage."""
+    if chosen.redis is None:
+        msg = "OCTYSEG_REDIS is not set: workers on Kafka share one Redis, e.g. redis://host:6379/0"
+        raise SettingsError(msg)
+    log, redis = KafkaLog(chosen.kafka_servers), connect(chosen.redis)
+    return host(chosen, stage_of("webhooks", chosen, log, redis), log, redis.aclose)
+
+
+def __getattr__(name: str) -> App:
+    """`app`, made when Faust's own command line asks for it."""
+    if name == "app":
+        return topology(settings.load())
+    raise AttributeError(name)
