@@ -113,3 +113,10 @@ def test_a_cooldown_is_remembered_for_as_long_as_events_may_be_late():
     told.tick(100)
     told.tick(200)
     assert told.event("buy", 49, 200) == []
+
+
+def test_of_two_events_with_one_id_and_other_content_the_first_counts():
+    told = Told(segment(Step("buy", {"big": True})), segment(Step("view"), segment_id="viewed"))
+    told.event("view", 0, event_id="e1")
+    assert not told.event("buy", 1, event_id="e1", properties={"big": True})
+    assert told.event("buy", 1, event_id="e2", properties={"big": True})

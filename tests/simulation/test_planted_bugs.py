@@ -15,7 +15,7 @@ from octyseg.stages.ownership import Ownership
 from tests.simulation.histories import plan_of
 from tests.simulation.verdict import Wrong, run
 
-SEEDS = 1_500
+SEEDS = 3_000
 
 
 def commit_before_the_write(patch):
