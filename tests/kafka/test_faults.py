@@ -23,7 +23,7 @@ EVENTS = int(os.environ.get("OCTYSEG_FAULT_EVENTS", "20000"))
 ROUNDS = int(os.environ.get("OCTYSEG_FAULT_ROUNDS", "4"))
 SEEDS = range(1, int(os.environ.get("OCTYSEG_FAULT_SEEDS", "1")) + 1)
 RATE_PER_S = float(os.environ.get("OCTYSEG_FAULT_RATE", "1000"))
-STANDSTILL_S = float(os.environ.get("OCTYSEG_TEST_STANDSTILL_S", "5"))
+STANDSTILL_S = float(os.environ.get("OCTYSEG_TEST_STANDSTILL_S", "9"))
 SLOTS = ("live-0", "live-1", "tags-0")
 LIVE = ("live-0", "live-1")
 
