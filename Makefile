@@ -6,7 +6,7 @@ SEEDS ?= 20000
 UV := $(shell command -v uv || echo build/uv/bin/uv)
 RUN := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
-.PHONY: help setup demo test test-fast check format bench kafka faults simulate schema
+.PHONY: help setup demo test test-fast check format bench latency kafka faults simulate schema
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ format: setup ## let ruff write
 
 bench: setup ## events per second, as ratios within one run; writes build/bench/live.json
 	$(RUN) -m tests.benchmarks
+
+latency: setup ## from an append to the change on octyseg.tags, and how late inactions are
+	$(RUN) -m tests.benchmarks.latency
 
 kafka: setup ## a real Kafka broker on loopback until interrupted
 	$(RUN) -m deploy.kafka.broker
