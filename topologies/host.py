@@ -63,7 +63,12 @@ class Host:
             fenced_s=settings.session_timeout_s,
         )
         self._watchdog = Watchdog(
-            stage.name, log, idle=self._lanes.idle, progress=self._progress, end=lambda reason: end(stage.name, reason)
+            stage.name,
+            log,
+            idle=self._lanes.idle,
+            progress=self._progress,
+            end=lambda reason: end(stage.name, reason),
+            read_again=self._read_again,
         )
         app.open_host, app.close_host = self._open, self._close
         app.on_partitions_revoked.connect(self._on_revoked)
@@ -130,6 +135,12 @@ class Host:
     def _progress(self) -> dict[tuple[str, int], int | None]:
         offsets: dict[tuple[str, int], int | None] = self._app.consumer.committed_offsets()
         return offsets
+
+    async def _read_again(self, place: tuple[str, int]) -> None:
+        """Have the consumer fetch from where the lane stands; what comes twice is cut off there."""
+        position = self._lanes.position(*place)
+        if position is not None:
+            await self._app.consumer.seek(TP(*place), position)
 
     def _on_job_done(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled():

@@ -67,6 +67,11 @@ class Lanes:
         """The partitions that wait for chunks: not those that open or have one in hand."""
         return {number for number, lane in self._lanes.items() if lane.is_open and lane.work is None}
 
+    def position(self, topic: str, number: int) -> int | None:
+        """Where an open partition goes on; None when it is not open here."""
+        lane = self._lanes.get(number)
+        return lane.positions.get(topic) if lane is not None and lane.is_open else None
+
     async def assign(self, numbers: Collection[int], generation: int) -> None:
         """These partitions are ours; opens what is new, in the background, and closes what went.
 

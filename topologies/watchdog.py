@@ -7,7 +7,7 @@ It counts looks, not seconds on a clock, so that a process which was paused is n
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from octyseg import logs, metrics
 from octyseg.errors import LogUnavailable
@@ -15,6 +15,7 @@ from octyseg.log.port import Log
 
 _LOOK_EVERY_S = 5.0
 _BEAT_EVERY_S = 0.5
+_LOOKS_BEFORE_READING_AGAIN = 2
 
 Place = tuple[str, int]
 
@@ -26,6 +27,8 @@ class Watchdog:
 
     `idle` gives the partitions that have no chunk in hand, `progress` the committed offsets of those that
     are assigned. A stage that waits inside a chunk, for Redis say, is not dead: its own limits apply.
+    `read_again` is asked once for a partition that stands still, before patience ends: a rebalance may
+    have dropped the very chunk it waits for.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Watchdog:
         idle: Callable[[], set[int]],
         progress: Callable[[], Mapping[Place, int | None]],
         end: Callable[[str], None],
+        read_again: Callable[[Place], Awaitable[None]],
         stall_s: float = 60.0,
         blocked_s: float = 120.0,
     ) -> None:
@@ -44,6 +48,7 @@ class Watchdog:
         self._idle = idle
         self._progress = progress
         self._end = end
+        self._read_again = read_again
         self._looks = max(int(stall_s / _LOOK_EVERY_S), 1)
         self._beats = max(int(blocked_s / _BEAT_EVERY_S), 1)
         self._stalled: dict[Place, tuple[int | None, int]] = {}
@@ -78,6 +83,9 @@ class Watchdog:
                 self._stalled[place] = (offset, 0)
                 continue
             self._stalled[place] = (offset, looks + 1)
+            if looks + 1 == _LOOKS_BEFORE_READING_AGAIN:
+                _logger.warning("records wait and none comes, reading again", stage=self._stage, place=place)
+                await self._read_again(place)
             if looks + 1 >= self._looks:
                 topic, number = place
                 self._end(f"{topic}-{number} stands at offset {offset} while {behind} records wait: start again")

@@ -60,7 +60,7 @@ class Timed:
         self._handled[chunk.partition] = chunk.next_offset
         if all(self._handled.get(number, 0) >= end for number, end in self._ends.items()) and not self.measured:
             events = sum(self._handled[number] for number in self._ends)
-            self.measured = self._watch.stop(events, peak_mib=peak_mib(), partitions=sorted(self._ends))
+            self.measured = self._watch.stop(events, peak_mib=round(peak_mib()))
             self.done.set()
 
     def _look(self) -> None:

@@ -66,6 +66,15 @@ async def batched_read(log, topic, stop, position=0):
     return [(r.offset, r.timestamp, r.key, r.value, tuple(r.headers)) async for r in records]
 
 
+async def made_elsewhere(admin, new_topic):
+    """A topic that was not made by the log; the broker that is asked next may hear of it late."""
+    await admin.create_topics([new_topic])
+    deadline = time.monotonic() + 30
+    while (await admin.describe_topics([new_topic.name]))[0]["error_code"]:
+        assert time.monotonic() < deadline, f"{new_topic.name} does not appear"
+        await asyncio.sleep(0.05)
+
+
 async def made(log, name, partitions=1, *, compacted=False):
     await log.create_topics([TopicSpec(name, partitions, compacted, -1 if compacted else HOUR_MS)])
     return name
@@ -125,7 +134,7 @@ async def test_compacted_partitions_are_read_past_their_gaps_as_a_plain_consumer
         "min.cleanable.dirty.ratio": "0.01",
         "message.timestamp.type": "LogAppendTime",
     }
-    await admin.create_topics([NewTopic(topic, 1, 1, topic_configs=configs)])
+    await made_elsewhere(admin, NewTopic(topic, 1, 1, topic_configs=configs))
     for n in range(30):
         await log.append(topic, 0, [NewRecord(b"k%d" % (m % 7), b"%d-%d" % (n, m)) for m in range(20)])
     deadline = time.monotonic() + DEADLINE_S
@@ -225,7 +234,7 @@ async def test_a_batch_that_the_topic_does_not_take_is_refused_by_name(open_log,
     log = await open_log()
     topic = topic_name()
     configs = {"max.message.bytes": "2000", "message.timestamp.type": "LogAppendTime"}
-    await admin.create_topics([NewTopic(topic, 1, 1, topic_configs=configs)])
+    await made_elsewhere(admin, NewTopic(topic, 1, 1, topic_configs=configs))
     with pytest.raises(UsageError, match=f"{topic}-0.*max.message.bytes"):
         await log.append(topic, 0, numbered(1, size=5_000))
     assert (await log.append(topic, 0, numbered(1))).first_offset == 0
@@ -242,7 +251,7 @@ async def test_an_append_of_megabytes_is_written_as_several_batches_in_order(ope
 async def test_topics_with_their_producers_time_are_refused(open_log, admin, topic_name):
     log = await open_log()
     topic = topic_name()
-    await admin.create_topics([NewTopic(topic, 1, 1)])
+    await made_elsewhere(admin, NewTopic(topic, 1, 1))
     with pytest.raises(UsageError, match=f"{topic} stamps records with their producer's time"):
         await log.create_topics([TopicSpec(topic, 1, compacted=False, retention_ms=HOUR_MS)])
     with pytest.raises(UsageError, match=f"{topic}-0.*LogAppendTime"):

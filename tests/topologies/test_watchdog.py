@@ -20,14 +20,19 @@ class Desk:
         self.idle = {0}
         self.committed = {PLACE: None}
         self.ended = []
+        self.asked_again = []
         self.watchdog = Watchdog(
             "noting",
             self.log,
             idle=lambda: self.idle,
             progress=lambda: self.committed,
             end=self.ended.append,
+            read_again=self.read_again,
             stall_s=15.0,
         )
+
+    async def read_again(self, place):
+        self.asked_again.append(place)
 
     async def look(self, times):
         for _ in range(times):
@@ -48,6 +53,13 @@ async def test_an_offset_that_stands_still_before_records_ends_the_worker(desk):
     await desk.look(1)
     assert desk.ended == ["events-0 stands at offset None while 10 records wait: start again"]
     assert metrics.LAG_RECORDS.labels("noting", *PLACE)._value.get() == 10
+
+
+async def test_what_stands_still_is_read_again_once_before_patience_ends(desk):
+    await desk.look(1)
+    assert desk.asked_again == []
+    await desk.look(2)
+    assert desk.asked_again == [PLACE]
 
 
 async def test_an_offset_that_moves_however_slowly_does_not(desk):
@@ -92,7 +104,9 @@ async def test_a_worker_without_partitions_has_nothing_to_stand_before(desk):
 
 
 async def test_a_loop_that_does_not_turn_ends_the_worker(desk):
-    watchdog = Watchdog("noting", desk.log, idle=set, progress=dict, end=desk.ended.append, blocked_s=0.5)
+    watchdog = Watchdog(
+        "noting", desk.log, idle=set, progress=dict, end=desk.ended.append, read_again=desk.read_again, blocked_s=0.5
+    )
     running = asyncio.create_task(watchdog.run())
     await asyncio.sleep(0)
     deadline = time.monotonic() + 10
