@@ -6,6 +6,7 @@ A row is one process, or workers that are let go at one moment once all of them 
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 
 from octyseg.settings import Settings
 from tests.benchmarks.measured import Measured
@@ -20,23 +21,20 @@ def measure_row(module: str, settings: Settings, events: int) -> Measured:
 
 def measure_workers(count: int, settings: Settings, events: int) -> Measured:
     """Let so many live workers share the partitions."""
-    workers = []
-    try:
+    # Leaving ends them: their standard input ends, and they are waited for.
+    with ExitStack() as stack:
+        workers = []
         for number in range(count):
             command = [sys.executable, "-m", "tests.benchmarks.worker", str(settings.partitions // count)]
             env = environment(settings) | {"OCTYSEG_INSTANCE_ID": f"{settings.namespace}{number}"}
-            workers.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env))
+            started = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+            workers.append(stack.enter_context(started))
         for worker in workers:
             assert worker.stdout.readline() == b"open\n", "the worker ended before it had its partitions"
         for worker in workers:
             worker.stdin.write(b"go\n")
             worker.stdin.flush()
         each = [Measured.read(worker.stdout.readline()) for worker in workers]
-    finally:
-        for worker in workers:
-            worker.stdin.close()
-        for worker in workers:
-            worker.wait(30)
     assert sum(one.events for one in each) == events, "every event was handled, and once"
     if count == 1:
         return each[0]
