@@ -137,7 +137,15 @@ class Topics:
         asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(_CONFIGS, "")) for name in names]
         if not asked:
             return {}
-        (response,) = await self._retried(lambda: self._admin.describe_configs(asked))
+
+        async def ask() -> Any:
+            (response,) = await self._admin.describe_configs(asked)
+            # Another process may have made a topic that this broker has not heard of yet.
+            if any(code == UnknownTopicOrPartitionError.errno for code, *_ in response.resources):
+                raise UnknownTopicOrPartitionError
+            return response
+
+        response = await self._retried(ask)
         for code, reason, _, name, _ in response.resources:
             if code:
                 msg = f"kafka does not tell the configuration of topic {name}: {reason or for_code(code).__name__}"
