@@ -11,6 +11,7 @@ State stays encoded until a profile is touched; a record no definition names nev
 """
 
 import hashlib
+import heapq
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -78,6 +79,8 @@ class Partition:
         self.committed_offset = 0
         self.handled_offset = 0
         self.shelf = Shelf()
+        # A heap of (events_offset, profile_id): nothing keeps these but their input, which may be read again.
+        self._spent: list[tuple[int, str]] = []
         self._unswept: list[str] = []
         self._held: dict[str, Subject] = {}
         self._counts: Counter[str] = Counter()
@@ -113,6 +116,7 @@ class Partition:
     def committed(self, offset: int) -> None:
         """Input below this offset will never be read again; what only a repeat would need may go."""
         self.committed_offset = max(self.committed_offset, offset)
+        self._look_at_spent()
 
     def handled(self, offset: int) -> None:
         """All input below this offset was applied before; who is not among the restored has nothing of it left."""
@@ -262,7 +266,11 @@ class Partition:
             if len(subject.state.instances) != before:
                 self.shelf.mark_dirty((profile_id,))
             due_again_ms = deadlines.next_due(subject.state, self.rules)
-            self.shelf.schedule(profile_id, None if due_again_ms is None else max(due_again_ms, clock_ms))
+            if due_again_ms is not None and due_again_ms < clock_ms:
+                # Nothing of it need be kept any more: time does nothing for it before its input is committed.
+                heapq.heappush(self._spent, (subject.state.events_offset, profile_id))
+            else:
+                self.shelf.schedule(profile_id, due_again_ms)
 
     def _hold(self, profile_id: str) -> Subject:
         """Take a profile in hand; what the catalog outdates goes first."""
@@ -305,8 +313,16 @@ class Partition:
             outcomes.append((profile_id, outcome))
         self.shelf.mark_dirty(changed)
         self._held.clear()
+        self._look_at_spent()
         counts, self._counts = self._counts, Counter()
         return Decided(outcomes, refused, counts)
+
+    def _look_at_spent(self) -> None:
+        """Have the profiles looked at that only waited for the commit of their input."""
+        while self._spent and self._spent[0][0] < self.committed_offset:
+            _, profile_id = heapq.heappop(self._spent)
+            if profile_id in self.shelf:
+                self.shelf.schedule(profile_id, self.clock_ms)
 
     def _may_forget(self, state: ProfileState) -> bool:
         """Nothing is left to remember, the day of repeats is over, and no repeat of its input can come."""

@@ -80,6 +80,14 @@ def test_profiles_at_rest_are_not_looked_at_again_while_time_passes(decodes):
     assert decodes.calls <= 100
 
 
+def test_what_waits_for_its_commit_is_not_looked_at_with_every_record(decodes):
+    told = Told(left_cart())
+    told.feed(*(told.write.event("buy", 0, profile=f"p{number}") for number in range(100)))
+    for at_ms in range(100, 900):
+        told.feed(told.write.event("noise", at_ms))
+    assert decodes.calls <= 200
+
+
 def test_a_sweep_looks_at_no_more_profiles_a_tick_than_it_is_given(decodes):
     told = Told(left_cart())
     told.feed(*(told.write.event("add", 0, profile=f"p{number}") for number in range(30)))
