@@ -13,8 +13,9 @@ State stays encoded until a profile is touched; a record no definition names nev
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from octyseg.engine import attributes, deadlines, sequence
@@ -24,6 +25,7 @@ from octyseg.engine.sequence import Happening
 from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import ProfileState, decode_state, encode_state
 from octyseg.engine.subject import Subject
+from octyseg.model.lot import Lot, decode_lot
 from octyseg.model.outcome import Outcome
 from octyseg.model.record import (
     EPOCH,
@@ -37,6 +39,12 @@ from octyseg.model.record import (
     epoch_ms,
 )
 from octyseg.model.refusal import Refusal
+
+# Records decoded at once, and the least that are worth it.
+LOT_RECORDS = 500
+LEAST_LOT = 8
+# So many lots are decoded record by record after one that held more than plain events.
+LOTS_UNTRIED = 15
 
 
 class Record(Protocol):
@@ -85,6 +93,7 @@ class Partition:
         self._held: dict[str, Subject] = {}
         self._counts: Counter[str] = Counter()
         self._sweep_told = False
+        self._lots_untried = 0
 
     def __len__(self) -> int:
         """How many profiles the partition remembers."""
@@ -126,30 +135,14 @@ class Partition:
 
     def feed(self, topic: str, records: Iterable[Record]) -> Decided:
         """Apply records of one topic in offset order; what they change is decided when the feed ends."""
-        interests = self.catalog.interests
         refused: list[Refused] = []
-        arrival_ms, latest = -1, EPOCH
-        unmatched = 0
-        for record in records:
-            if record.timestamp != arrival_ms:
-                arrival_ms = record.timestamp
-                self._pass(arrival_ms)
-                latest = EPOCH + MILLISECOND * (arrival_ms + self.rules.future_ms)
-            event = decode(record.key, record.value)
-            if type(event) is Event:
-                created_at = event.created_at
-                # Most events name an instant and a type no definition cares for: two comparisons and a look-up.
-                if type(created_at) is datetime and EPOCH < created_at <= latest:
-                    wanted = interests.get(event.event_type)
-                    if wanted is None:
-                        unmatched += 1
-                    else:
-                        self._apply_event(event, wanted, record, (created_at - EPOCH) // MILLISECOND, topic)
-                    continue
-            refusal = self._apply_rest(event, record, topic)
-            if refusal is not None:
-                refused.append(Refused(record, refusal))
-        self._counts["unmatched"] += unmatched
+        source = iter(records)
+        while some := list(islice(source, LOT_RECORDS)):
+            lot = self._plain_lot(some)
+            if lot is None:
+                self._feed_each(topic, some, refused)
+            else:
+                self._feed_lot(topic, some, lot)
         return self._decided(refused)
 
     def tick(self, clock_ms: int, sweep: int = 500) -> Decided:
@@ -183,6 +176,49 @@ class Partition:
 
     # How it decides.
 
+    def _plain_lot(self, records: Sequence[Record]) -> Lot | None:
+        """The events of the records when all of them are plain and name an instant that needs no look."""
+        if len(records) < LEAST_LOT:
+            return None
+        if self._lots_untried:
+            self._lots_untried -= 1
+            return None
+        lot = decode_lot([record.key for record in records], [record.value for record in records])
+        if lot is not None and lot.earliest > EPOCH:
+            arrived_ms = min([record.timestamp for record in records])
+            if lot.latest <= EPOCH + MILLISECOND * (arrived_ms + self.rules.future_ms):
+                return lot
+        self._lots_untried = LOTS_UNTRIED
+        return None
+
+    def _feed_lot(self, topic: str, records: Sequence[Record], lot: Lot) -> None:
+        """A lot of plain events: most are of a type no definition cares for, and cost a look-up."""
+        interests = self.catalog.interests
+        arrivals = [record.timestamp for record in records]
+        passed_ms = -1
+        unmatched = 0
+        for place, (event_type, arrived_ms) in enumerate(zip(lot.event_types, arrivals, strict=True)):
+            if arrived_ms != passed_ms:
+                passed_ms = arrived_ms
+                self._pass(arrived_ms)
+            wanted = interests.get(event_type)
+            if wanted is None:
+                unmatched += 1
+                continue
+            event = lot.events[place]
+            assert type(event.created_at) is datetime
+            self._apply_event(event, wanted, records[place], (event.created_at - EPOCH) // MILLISECOND, topic)
+        self._counts["unmatched"] += unmatched
+
+    def _feed_each(self, topic: str, records: Iterable[Record], refused: list[Refused]) -> None:
+        """Records of any kind, each decoded alone."""
+        for record in records:
+            self._pass(record.timestamp)
+            event = decode(record.key, record.value)
+            refusal = self._apply(event, record, topic)
+            if refusal is not None:
+                refused.append(Refused(record, refusal))
+
     def _apply_event(self, event: Event, wanted: tuple[Interest, ...], record: Record, at_ms: int, topic: str) -> None:
         """An event whose type some definition names."""
         counts, rules = self._counts, self.rules
@@ -215,8 +251,8 @@ class Partition:
         sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
         self.shelf.schedule(event.profile_id, deadlines.next_due(state, rules))
 
-    def _apply_rest(self, record: InputRecord | Refusal, source: Record, topic: str) -> Refusal | None:
-        """All but the plain case: refusals, times that need a look, records that are no events."""
+    def _apply(self, record: InputRecord | Refusal, source: Record, topic: str) -> Refusal | None:
+        """One record of any kind; the refusal when it cannot be applied."""
         if isinstance(record, Refusal):
             return record
         arrival_ms = source.timestamp

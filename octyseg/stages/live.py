@@ -180,8 +180,7 @@ class LiveStage:
                 decided: list[Decided] = []
                 # Producers' batches may be tiny or huge; what is fed at once decides how long others wait.
                 records = chain.from_iterable(chunk.batches)
-                for first in records:
-                    some = chain((first,), islice(records, RECORDS_PER_FEED - 1))
+                while some := list(islice(records, RECORDS_PER_FEED)):
                     decided.append(held.engine.feed(chunk.topic, some))
                     await asyncio.sleep(0)
                 self._pass_by("live.decided")
