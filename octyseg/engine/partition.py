@@ -1,12 +1,14 @@
 """All profiles of one partition: fed with records, told the time, asked what changed.
 
-    restore(profile_id, state)   before the first feed, once per profile; handled(offset) then as well
+    restore(profile_id, state)   before the first feed, once per profile; handled(offsets) then as well
     feed(topic, records)         what these records change
+    obey(records)                what these commands change
     tick(clock_ms)               what time changes: deadlines, expiries, a bounded part of a sweep
     adopt(catalog)               new definitions; what they outdate is swept by the ticks that follow
 
 The clock never goes back. Within a feed it follows the records: before the first record that arrived
 at A is applied, everything due before A is done, so results do not depend on how records were chunked.
+Commands come from a log of their own and move no clock: an event that arrived before them may still wait.
 State stays encoded until a profile is touched; a record no definition names never touches it.
 """
 
@@ -17,13 +19,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from octyseg.engine import attributes, deadlines, sequence
+from octyseg.engine import attributes, deadlines, membership, sequence
 from octyseg.engine.catalog import Catalog, Interest
 from octyseg.engine.rules import DEDUPE_IDS, DEDUPE_WINDOW_MS, Rules
 from octyseg.engine.sequence import Happening
 from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import ProfileState, decode_state, encode_state
 from octyseg.engine.subject import Subject
+from octyseg.model import command as commands
 from octyseg.model.outcome import Outcome
 from octyseg.model.record import (
     EPOCH,
@@ -76,11 +79,12 @@ class Partition:
         self.number = number
         self.epoch = epoch
         self.clock_ms = 0
-        self.committed_offset = 0
-        self.handled_offset = 0
+        self.committed_offset = self.committed_commands = 0
+        self.handled_offset = self.handled_commands = 0
         self.shelf = Shelf()
-        # A heap of (events_offset, profile_id): nothing keeps these but their input, which may be read again.
+        # Heaps of (offset, profile_id): nothing keeps these but their input, which may be read again.
         self._spent: list[tuple[int, str]] = []
+        self._spent_commands: list[tuple[int, str]] = []
         self._unswept: list[str] = []
         self._held: dict[str, Subject] = {}
         self._counts: Counter[str] = Counter()
@@ -92,10 +96,17 @@ class Partition:
 
     # What the owner tells.
 
-    def restore(self, profile_id: str, state: bytes | None, sequence: int = 0, events_offset: int = -1) -> None:
-        """Put back the newest state of a profile; None: it was erased or forgotten at this sequence and offset."""
+    def restore(
+        self,
+        profile_id: str,
+        state: bytes | None,
+        sequence: int = 0,
+        events_offset: int = -1,
+        commands_offset: int = -1,
+    ) -> None:
+        """Put back the newest state of a profile; None: it was erased or forgotten at this sequence and offsets."""
         if state is None:
-            decoded = ProfileState(sequence=sequence, events_offset=events_offset)
+            decoded = ProfileState(sequence=sequence, events_offset=events_offset, commands_offset=commands_offset)
             self.shelf.put(profile_id, encode_state(decoded), stub=True)
         else:
             decoded = decode_state(state)
@@ -113,14 +124,15 @@ class Partition:
         if outdated:
             self._unswept = self.shelf.ids()
 
-    def committed(self, offset: int) -> None:
-        """Input below this offset will never be read again; what only a repeat would need may go."""
-        self.committed_offset = max(self.committed_offset, offset)
+    def committed(self, events_offset: int, commands_offset: int = 0) -> None:
+        """Input below these offsets will never be read again; what only a repeat would need may go."""
+        self.committed_offset = max(self.committed_offset, events_offset)
+        self.committed_commands = max(self.committed_commands, commands_offset)
         self._look_at_spent()
 
-    def handled(self, offset: int) -> None:
-        """All input below this offset was applied before; who is not among the restored has nothing of it left."""
-        self.handled_offset = offset
+    def handled(self, events_offset: int, commands_offset: int = 0) -> None:
+        """All input below these offsets was applied before; who is not among the restored has nothing of it left."""
+        self.handled_offset, self.handled_commands = events_offset, commands_offset
 
     # What the owner asks.
 
@@ -150,6 +162,16 @@ class Partition:
             if refusal is not None:
                 refused.append(Refused(record, refusal))
         self._counts["unmatched"] += unmatched
+        return self._decided(refused)
+
+    def obey(self, records: Iterable[Record]) -> Decided:
+        """Apply commands in offset order; what they change is decided when all were applied."""
+        refused = []
+        for record in records:
+            command = commands.decode(record.key, record.value)
+            refusal = command if isinstance(command, Refusal) else self._obey(command, record)
+            if refusal is not None:
+                refused.append(Refused(record, refusal))
         return self._decided(refused)
 
     def tick(self, clock_ms: int, sweep: int = 500) -> Decided:
@@ -253,6 +275,30 @@ class Partition:
         self.shelf.schedule(record.profile_id, deadlines.next_due(subject.state, self.rules))
         return None
 
+    def _obey(self, command: commands.Command, source: Record) -> Refusal | None:
+        """One command; a repeat is known by its offset, also when it changed nothing."""
+        if not isinstance(command, commands.Membership):
+            return Refusal("unsupported", "the engine does not take this command yet: send it again once it does")
+        segment = membership.backing(command, self.catalog)
+        if isinstance(segment, Refusal):
+            return segment
+        profile_id = command.profile_id
+        is_known = profile_id in self.shelf or profile_id in self._held
+        if segment is None or not (is_known or command.member):
+            self._counts["void"] += 1
+            return None
+        subject = self._held.get(profile_id) or self._hold(profile_id)
+        if source.offset <= subject.state.commands_offset:
+            self._counts["applied_before"] += 1
+            return None
+        subject.state.commands_offset = source.offset
+        subject.now_ms = source.timestamp
+        subject.touched, subject.erased = True, subject.erased and not command.member
+        membership.apply(subject, segment, command, source.offset)
+        self._counts["obeyed"] += 1
+        self.shelf.schedule(profile_id, deadlines.next_due(subject.state, self.rules))
+        return None
+
     def _pass(self, clock_ms: int) -> None:
         """Move the clock on and do what falls due on the way, in the order of the deadlines."""
         if clock_ms <= self.clock_ms:
@@ -268,7 +314,7 @@ class Partition:
             due_again_ms = deadlines.next_due(subject.state, self.rules)
             if due_again_ms is not None and due_again_ms < clock_ms:
                 # Nothing of it need be kept any more: time does nothing for it before its input is committed.
-                heapq.heappush(self._spent, (subject.state.events_offset, profile_id))
+                self._await_commit(profile_id, subject.state)
             else:
                 self.shelf.schedule(profile_id, due_again_ms)
 
@@ -276,7 +322,11 @@ class Partition:
         """Take a profile in hand; what the catalog outdates goes first."""
         encoded = self.shelf.get(profile_id)
         if encoded is None:
-            state = ProfileState(sequence=self.shelf.floor, events_offset=self.handled_offset - 1)
+            state = ProfileState(
+                sequence=self.shelf.floor,
+                events_offset=self.handled_offset - 1,
+                commands_offset=self.handled_commands - 1,
+            )
         else:
             state = decode_state(encoded)
         subject = self._held[profile_id] = Subject(profile_id, state, self.clock_ms)
@@ -317,16 +367,29 @@ class Partition:
         counts, self._counts = self._counts, Counter()
         return Decided(outcomes, refused, counts)
 
+    def _await_commit(self, profile_id: str, state: ProfileState) -> None:
+        """Note what the profile waits for: the commit of the newest event it has, or of the newest command."""
+        if state.events_offset >= self.committed_offset:
+            heapq.heappush(self._spent, (state.events_offset, profile_id))
+        else:
+            heapq.heappush(self._spent_commands, (state.commands_offset, profile_id))
+
     def _look_at_spent(self) -> None:
         """Have the profiles looked at that only waited for the commit of their input."""
-        while self._spent and self._spent[0][0] < self.committed_offset:
-            _, profile_id = heapq.heappop(self._spent)
-            if profile_id in self.shelf:
-                self.shelf.schedule(profile_id, self.clock_ms)
+        for spent, committed in (
+            (self._spent, self.committed_offset),
+            (self._spent_commands, self.committed_commands),
+        ):
+            while spent and spent[0][0] < committed:
+                _, profile_id = heapq.heappop(spent)
+                if profile_id in self.shelf:
+                    self.shelf.schedule(profile_id, self.clock_ms)
 
     def _may_forget(self, state: ProfileState) -> bool:
         """Nothing is left to remember, the day of repeats is over, and no repeat of its input can come."""
-        if state.events_offset >= self.committed_offset or not deadlines.holds_nothing(state):
+        if state.events_offset >= self.committed_offset or state.commands_offset >= self.committed_commands:
+            return False
+        if not deadlines.holds_nothing(state):
             return False
         due_ms = deadlines.next_due(state, self.rules)
         return due_ms is not None and due_ms < self.clock_ms

@@ -33,18 +33,19 @@ logger = logs.get(__name__)
 
 
 class Newest(Struct):
-    """The newest known of one profile; `state` None: erased or forgotten at this sequence and offset."""
+    """The newest known of one profile; `state` None: erased or forgotten at this sequence and offsets."""
 
     epoch: int
     state: bytes | None
     sequence: int = 0
     events_offset: int = -1
+    commands_offset: int = -1
 
 
 class Restored(Struct):
     """What a partition held; `outcomes_offset` is where reading of `outcomes` has to go on.
 
-    Input below `events_offset` was applied before the last flush.
+    Input below `events_offset` and `commands_offset` was applied before the last flush.
     `unflushed` are the profiles whose newest state stands on `outcomes` alone: the next flush has to
     write them, or its marker would cover outcomes that `state` knows nothing of.
     """
@@ -54,6 +55,7 @@ class Restored(Struct):
     floor: int = 0
     outcomes_offset: int = 0
     events_offset: int = 0
+    commands_offset: int = 0
     state_offset: int = 0
     claims: list[Claim] = []
     unflushed: set[str] = set()
@@ -81,7 +83,7 @@ async def read_states(log: Log, state_topic: str, partition: int) -> Restored:
             restored.floor = max(restored.floor, decode_floor(record.value).floor)
         else:
             flushed.take(record)
-    restored.events_offset = marker.events_offset
+    restored.events_offset, restored.commands_offset = marker.events_offset, marker.commands_offset
     if flushed.overwritten:
         logger.warning("an owner that had lost the partition wrote states", states=len(flushed.overwritten))
     else:
@@ -142,7 +144,7 @@ def _state_in(record: Record) -> tuple[int | None, Newest | None]:
     if not read.erased:
         return read.epoch, Newest(read.epoch, read.state)
     stub = decode_state(read.state)
-    return read.epoch, Newest(read.epoch, None, stub.sequence, stub.events_offset)
+    return read.epoch, Newest(read.epoch, None, stub.sequence, stub.events_offset, stub.commands_offset)
 
 
 def _fold_outcome(restored: Restored, record: Record) -> None:
@@ -160,7 +162,7 @@ def _fold_outcome(restored: Restored, record: Record) -> None:
         metrics.VOID_OUTCOMES.labels("live").inc()
         return
     restored.epoch = outcome.epoch
-    newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset)
+    newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset, outcome.commands_offset)
     profile_id = record.key.decode()
     restored.profiles[profile_id] = newest
     restored.unflushed.add(profile_id)

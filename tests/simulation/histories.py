@@ -12,7 +12,7 @@ import msgspec
 from octyseg.engine.rules import Rules
 from octyseg.model import segment as model
 from octyseg.model.segment import DAY_MS, Condition, Segment
-from tests.simulation.plan import Arm, Compact, Crash, Edit, Plan, Produce, Rebalance, Resume, Step, Tags, Wait
+from tests.simulation.plan import Arm, Ask, Compact, Crash, Edit, Plan, Produce, Rebalance, Resume, Step, Tags, Wait
 from tests.simulation.triggers import Trigger
 from tests.simulation.world import START_MS
 
@@ -42,6 +42,12 @@ BAD = (
     b'{"type": "merge", "profile_id": "p0", "into": "p1"}',
     b'{"profile_id": "p0", "event_type": "add", "event_properties": {}, "created_at": 17}',
 )
+BAD_COMMANDS = (
+    b"not json",
+    b'{"type": "membership", "profile_id": "p0"}',
+    b'{"type": "invite", "profile_id": "p0"}',
+    b'{"type": "ready", "segment_id": "s0", "version": 1, "below_offset": 3}',
+)
 
 
 def plan_of(seed):
@@ -49,6 +55,7 @@ def plan_of(seed):
     random = Random(seed)
     partitions, slots = random.choice(((1, 1), (1, 2), (2, 1), (2, 2)))
     segments = tuple(_segment(random, number) for number in range(random.choice((1, 2, 2, 3, 4))))
+    segments += tuple(_listed(random, number) for number in range(random.choice((0, 0, 1, 2))))
     options = {
         "ask_every_s": random.choice((0.0, 0.0, 0.05)),
         "flush_every_s": random.choice((0.0, 0.1, 0.5, 1e6)),
@@ -88,6 +95,12 @@ def _segment(random, number):
     )
 
 
+def _listed(random, number):
+    """A segment whose members come by command."""
+    kind = random.choice(("past", "static"))
+    return Segment(segment_id=f"m{number}", tag=f"listed {number}", version=1, segment_type=kind)
+
+
 class _Script:
     """Writes the actions of one plan."""
 
@@ -101,6 +114,7 @@ class _Script:
         self.trouble = random.choice((0.0, 0.1, 0.3, 0.3, 0.6))
         self.busy = random.choice((0.3, 1.0, 2.5))
         self.arrival_ms = START_MS
+        self.is_edited = False
         self.sent = []
         self.actions = []
 
@@ -112,10 +126,13 @@ class _Script:
         off_until = 0
         for number in range(count):
             if number == edit_at:
+                self.is_edited = True
                 self.actions.append(Edit(self._edited(), settled=random.random() < 0.7))
             if number == long_wait_at:
                 self._forget()
             self._produce(number)
+            if random.random() < 0.4:
+                self._ask(number)
             if random.random() < self.trouble:
                 self._trouble()
             if random.random() < 0.04:
@@ -153,6 +170,31 @@ class _Script:
                 self.sent.append((profile, value))
         encoded = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.actions.append(Produce(after_ms, self._partition_of(profile), profile.encode(), encoded))
+
+    def _ask(self, number):
+        """A command for somebody; now and then it comes twice, or is a bad one."""
+        random = self.random
+        listed = [one for one in self.segments if one.segment_type != "live"]
+        profile = random.choice(self.profiles)
+        if not listed or random.random() < 0.1:
+            value = random.choice(BAD_COMMANDS)
+        else:
+            member = random.random() < 0.6
+            asked = {
+                "type": "membership",
+                "profile_id": profile,
+                "segment_id": random.choice(listed).segment_id,
+                "version": random.choice((1, 1, 1, 2)) if self.is_edited else 1,
+                "member": member,
+                "reason": random.choice(
+                    ("matched", "imported") if member else ("no_longer_matches", "removed_by_user")
+                ),
+                "as_of_ms": self.arrival_ms,
+                "anchor": f"r{number}",
+            }
+            value = json.dumps(asked).encode()
+        for _ in range(random.choice((1, 1, 1, 2))):
+            self.actions.append(Ask(self._partition_of(profile), profile.encode(), value))
 
     def _partition_of(self, profile):
         return 0 if self.idle else int(profile[1:]) % self.partitions

@@ -19,6 +19,14 @@ class Produce(NamedTuple):
     value: bytes
 
 
+class Ask(NamedTuple):
+    """A command arrives."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
 class Wait(NamedTuple):
     """Time passes and nothing comes."""
 
@@ -73,7 +81,7 @@ class Edit(NamedTuple):
     settled: bool
 
 
-Action = Produce | Wait | Step | Tags | Arm | Crash | Resume | Rebalance | Compact | Edit
+Action = Produce | Ask | Wait | Step | Tags | Arm | Crash | Resume | Rebalance | Compact | Edit
 
 
 class Plan(NamedTuple):

@@ -105,14 +105,38 @@ def sequence_begins_anew(patch):
 def applied_offsets_forgotten(patch):
     restored = Partition.restore
 
-    def put_back(partition, profile_id, state, sequence=0, events_offset=-1):
+    def put_back(partition, profile_id, state, sequence=0, *offsets):
         if state is not None:
             decoded = decode_state(state)
             decoded.events_offset = -1
             state = encode_state(decoded)
-        restored(partition, profile_id, state, sequence, -1)
+        restored(partition, profile_id, state, sequence, -1, *offsets[1:])
 
     patch.setattr(Partition, "restore", put_back)
+
+
+def applied_commands_forgotten(patch):
+    restored = Partition.restore
+
+    def put_back(partition, profile_id, state, sequence=0, *offsets):
+        if state is not None:
+            decoded = decode_state(state)
+            decoded.commands_offset = -1
+            state = encode_state(decoded)
+        restored(partition, profile_id, state, sequence, *offsets[:1], -1)
+
+    patch.setattr(Partition, "restore", put_back)
+
+
+def commands_move_the_clock(patch):
+    obeyed = Partition.obey
+
+    def obey(partition, records):
+        records = list(records)
+        partition._pass(records[-1].timestamp)
+        return obeyed(partition, records)
+
+    patch.setattr(Partition, "obey", obey)
 
 
 def a_new_owner_flushes_only_what_it_changed(patch):
@@ -153,6 +177,8 @@ BUGS = [
     nobody_looks_who_wrote_in_between,
     sequence_begins_anew,
     applied_offsets_forgotten,
+    applied_commands_forgotten,
+    commands_move_the_clock,
     a_new_owner_flushes_only_what_it_changed,
     a_flush_leaves_one_state_out,
     an_event_seen_too_early_is_not_remembered,

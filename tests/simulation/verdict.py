@@ -15,10 +15,12 @@ from octyseg.model.refusal import Refusal
 from octyseg.projection.content import content_of
 from octyseg.stages import restore
 from octyseg.stages.fold import fold
+from tests.simulation.histories import BAD_COMMANDS
 from tests.simulation.oracle import expected_changes
+from tests.simulation.oracle_membership import Asked, expected_memberships
 from tests.simulation.plan import Edit
 from tests.simulation.process import NAMESPACE
-from tests.simulation.world import EVENTS, World
+from tests.simulation.world import COMMANDS, EVENTS, World
 
 
 class Wrong(AssertionError):
@@ -42,11 +44,13 @@ async def _judge(world, partition):
     events = await _read(world, "events", partition)
     published = await _read(world, "tags", partition)
     changes = _once(published)
+    commands = await _read(world, "commands", partition)
     _compare(world, partition, events, changes)
-    await _compare_dead_letters(world, partition, events)
+    _compare_memberships(world, partition, events, commands, changes)
+    await _compare_dead_letters(world, partition, events, commands)
     await _compare_states(world, partition)
     count = sum(map(len, changes.values()))
-    world.counts.update(events=len(events), changes=count, repeats=len(published) - count)
+    world.counts.update(events=len(events), commands=len(commands), changes=count, repeats=len(published) - count)
     world.reasons.update(change.reason for of_profile in changes.values() for change in of_profile)
 
 
@@ -74,7 +78,8 @@ def _compare(world, partition, events, changes):
     expected = expected_changes(
         plan.segments, events, plan.rules, topic=EVENTS, partition=partition, revisions=world.revisions[partition]
     )
-    loose = _loose(world)
+    # Members by command come from a log of their own: when, between events, is not foretold.
+    loose = _loose(world) | _by_command(world)
     for profile_id in sorted({*expected, *changes}):
         ours = changes.get(profile_id, [])
         if any(before.sequence >= after.sequence for before, after in pairwise(ours)):
@@ -87,6 +92,38 @@ def _compare(world, partition, events, changes):
         ):
             if one != other:
                 raise Wrong(f"change {number} of {profile_id} is\n  {one}, expected\n  {other}")
+
+
+def _by_command(world):
+    """The segments whose members come by command."""
+    edited = [one for action in world.plan.actions if isinstance(action, Edit) for one in action.segments]
+    return {one.segment_id for one in (*world.plan.segments, *edited) if one.segment_type in {"past", "static"}}
+
+
+def _compare_memberships(world, partition, events, commands, changes):
+    """What commands led to, segment by segment, for every profile that was never erased."""
+    erased = {one.key.decode() for one in events if b'"erase"' in one.value}
+    expected = expected_memberships(world.plan.segments, commands, world.asked_before[partition])
+    told = {}
+    for profile_id, of_profile in changes.items():
+        for change in of_profile:
+            told.setdefault((profile_id, change.segment_id), []).append(_asked(change))
+    for profile_id, segment_id in sorted({*expected, *told}):
+        if profile_id in erased or segment_id not in _by_command(world) - _loose(world):
+            continue
+        ours, wanted = told.get((profile_id, segment_id), []), expected.get((profile_id, segment_id), [])
+        if ours != [one._replace(occurred_at_ms=_shown_time(one)) for one in wanted]:
+            raise Wrong(f"memberships of {profile_id} in {segment_id} are\n  {ours}, expected\n  {wanted}")
+
+
+def _asked(change):
+    swept = change.reason.startswith("definition")
+    occurred_at = None if swept else change.occurred_at
+    return Asked(change.kind, change.reason, occurred_at, change.cause, change.change_id)
+
+
+def _shown_time(asked):
+    return None if asked.occurred_at_ms is None else rfc3339(asked.occurred_at_ms)
 
 
 def _loose(world):
@@ -123,14 +160,15 @@ def _wanted(change):
     return (change.segment_id, change.kind, change.reason, occurred_at, change.cause, change.change_id)
 
 
-async def _compare_dead_letters(world, partition, events):
+async def _compare_dead_letters(world, partition, events, commands):
     """Every refused record is there byte for byte, no other is; repeats are allowed."""
-    refused = {(one.offset, one.key, one.value) for one in events if _is_refused(one, world.plan.rules)}
+    refused = {(EVENTS, one.offset, one.key, one.value) for one in events if _is_refused(one, world.plan.rules)}
+    refused |= {(COMMANDS, one.offset, one.key, one.value) for one in commands if one.value in BAD_COMMANDS}
     letters = set()
     for record in await _read(world, "deadletter", 0):
         headers = dict(record.headers)
         if int(headers["partition"]) == partition:
-            letters.add((int(headers["offset"]), record.key, record.value))
+            letters.add((headers["topic"].decode(), int(headers["offset"]), record.key, record.value))
     if letters != refused:
         raise Wrong(f"dead letters are {letters}, refused were {refused}")
 
@@ -152,9 +190,9 @@ async def _compare_states(world, partition):
     if restored.epoch > engine.epoch:
         return  # claimed late by one who was put out: the owner sees it at its next append
     successor = Partition(engine.catalog, world.plan.rules, partition, engine.epoch)
-    successor.committed(engine.committed_offset)
+    successor.committed(engine.committed_offset, engine.committed_commands)
     for profile_id, newest in restored.profiles.items():
-        successor.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
+        successor.restore(profile_id, newest.state, newest.sequence, newest.events_offset, newest.commands_offset)
     # Swept first, then looked at once more: whoever has nothing left is forgotten on both sides.
     for later_ms in (1, 2, 3):
         successor.tick(world.now_ms + later_ms)
