@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from octyseg.engine.selectors import Dynamics
 from octyseg.model.segment import Segment, Step
 
 
@@ -37,7 +38,10 @@ class Interest(Struct, frozen=True, gc=False):
 
 
 class Catalog:
-    """The live segments of one revision; made once, shared by all partitions of a process."""
+    """The segments of one revision; made once, shared by all partitions of a process.
+
+    `interests` has every event type that some segment names, also those that only dynamic ones do.
+    """
 
     def __init__(self, segments: Iterable[Segment] = ()) -> None:
         self.segments: dict[str, Segment] = {segment.segment_id: segment for segment in segments}
@@ -46,6 +50,10 @@ class Catalog:
             if segment.segment_type == "live" and not segment.deleted:
                 for event_type in dict.fromkeys(step.event_type for step in segment.steps):
                     interests.setdefault(event_type, []).append(_interest(segment, event_type))
+        ruled = [one for one in self.segments.values() if one.rule is not None and not one.deleted]
+        self.dynamics = Dynamics(ruled) if ruled else None
+        for event_type in () if self.dynamics is None else self.dynamics.of_type:
+            interests.setdefault(event_type, [])
         self.interests: dict[str, tuple[Interest, ...]] = {name: tuple(found) for name, found in interests.items()}
 
     def active(self, segment_id: str, version: int) -> Segment | None:
@@ -61,6 +69,9 @@ class Catalog:
 
     def outdates(self, older: "Catalog") -> bool:
         """Whether anything earned under the older catalog may not count under this one."""
+        kept = self.dynamics.selectors.keys() if self.dynamics else set()
+        if older.dynamics is not None and older.dynamics.selectors.keys() - kept:
+            return True
         return any(self.active(held.segment_id, held.version) is None for held in older.segments.values())
 
 

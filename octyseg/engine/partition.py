@@ -5,6 +5,7 @@
     obey(records)                what these commands change
     tick(clock_ms)               what time changes: deadlines, expiries, a bounded part of a sweep
     adopt(catalog)               new definitions; what they outdate is swept by the ticks that follow
+    adopted(offset)              dynamic segments begin here; take_handovers() is what must be durable then
 
 The clock never goes back. Within a feed it follows the records: before the first record that arrived
 at A is applied, everything due before A is done, so results do not depend on how records were chunked.
@@ -21,13 +22,15 @@ from typing import NamedTuple, Protocol
 
 from octyseg.engine import attributes, deadlines, membership, sequence
 from octyseg.engine.catalog import Catalog, Interest
+from octyseg.engine.dynamic import Trigger
+from octyseg.engine.following import Following
 from octyseg.engine.rules import DEDUPE_IDS, DEDUPE_WINDOW_MS, Rules
 from octyseg.engine.sequence import Happening
 from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import ProfileState, decode_state, encode_state
 from octyseg.engine.subject import Subject
 from octyseg.model import command as commands
-from octyseg.model.outcome import Outcome
+from octyseg.model.outcome import Adopted, Outcome
 from octyseg.model.record import (
     EPOCH,
     MILLISECOND,
@@ -86,6 +89,9 @@ class Partition:
         self._spent: list[tuple[int, str]] = []
         self._spent_commands: list[tuple[int, str]] = []
         self._unswept: list[str] = []
+        self._unjudged: list[str] = []
+        self.following = Following(rules, epoch)
+        self.following.adopt(catalog)
         self._held: dict[str, Subject] = {}
         self._counts: Counter[str] = Counter()
         self._sweep_told = False
@@ -111,15 +117,18 @@ class Partition:
         else:
             decoded = decode_state(state)
             self.shelf.put(profile_id, state)
-        due_ms = deadlines.next_due(decoded, self.rules)
+        due_ms = self._next_due(decoded)
         self.shelf.schedule(profile_id, None if due_ms is None else max(due_ms, decoded.arrived_at_ms))
-        if deadlines.is_outdated(decoded, self.catalog):
+        if deadlines.is_outdated(decoded, self.catalog) or self.following.is_outdated(decoded):
             self._unswept.append(profile_id)
+        if self.following.handovers.fresh:
+            self._unjudged.append(profile_id)
 
     def adopt(self, catalog: Catalog) -> None:
         """Follow new definitions; profiles that hold anything of the old ones are swept by later ticks."""
         outdated = catalog.outdates(self.catalog)
         self.catalog = catalog
+        self.following.adopt(catalog)
         self._sweep_told = False
         if outdated:
             self._unswept = self.shelf.ids()
@@ -133,6 +142,14 @@ class Partition:
     def handled(self, events_offset: int, commands_offset: int = 0) -> None:
         """All input below these offsets was applied before; who is not among the restored has nothing of it left."""
         self.handled_offset, self.handled_commands = events_offset, commands_offset
+
+    def adopted(self, events_offset: int) -> None:
+        """Dynamic segments that are new here begin: all input below the offset was applied without them."""
+        self.following.handovers.adopt(events_offset)
+
+    def take_handovers(self) -> list[Adopted]:
+        """How far dynamic segments have come, as far as it has to be appended now."""
+        return self.following.handovers.take_news()
 
     # What the owner asks.
 
@@ -182,8 +199,15 @@ class Partition:
             profile_id = self._unswept[-1]
             if profile_id in self.shelf and profile_id not in self._held:
                 subject = self._hold(profile_id)
-                self.shelf.schedule(profile_id, deadlines.next_due(subject.state, self.rules))
+                self.shelf.schedule(profile_id, self._next_due(subject.state))
             self._unswept.pop()
+        while self._unjudged and sweep > 0:
+            sweep -= 1
+            profile_id = self._unjudged.pop()
+            if profile_id in self.shelf and profile_id not in self._held:
+                self.shelf.schedule(profile_id, self._next_due(self._hold(profile_id).state))
+        if not self._unjudged:
+            self.following.handovers.all_judged()
         return self._decided([])
 
     def next_due(self) -> int | None:
@@ -207,18 +231,20 @@ class Partition:
 
     def _apply_event(self, event: Event, wanted: tuple[Interest, ...], record: Record, at_ms: int, topic: str) -> None:
         """An event whose type some definition names."""
-        counts, rules = self._counts, self.rules
-        if record.timestamp - at_ms > rules.live_max_age_ms:
-            counts["history_only"] += 1
-            return
+        counts, rules, following = self._counts, self.rules, self.following
         properties = event.event_properties
         assert properties is not None
+        picked = () if following.is_idle else following.picked(event.event_type, properties)
+        is_old = record.timestamp - at_ms > rules.live_max_age_ms
+        if is_old and not picked:
+            counts["history_only"] += 1
+            return
         played = [
             (interest.segment, parts)
             for interest in wanted
-            if (parts := sequence.parts_of(interest, properties)) is not None
+            if not is_old and (parts := sequence.parts_of(interest, properties)) is not None
         ]
-        if not played:
+        if not played and not picked:
             counts["unmatched"] += 1
             return
         subject = self._held.get(event.profile_id) or self._hold(event.profile_id)
@@ -234,8 +260,17 @@ class Partition:
         state.events_offset, state.arrived_at_ms = record.offset, record.timestamp
         subject.now_ms = record.timestamp
         subject.touched, subject.erased = True, False
-        sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
+        mark = len(subject.changes)
+        if played:
+            sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
         self.shelf.schedule(event.profile_id, deadlines.next_due(state, rules))
+        if not following.is_idle:
+            state.settled_ms = self.clock_ms
+            trigger = Trigger(event_id, at_ms, (event_id,))
+            due_ms = following.happened(
+                subject, picked, (at_ms, record.offset), trigger, mark=mark, clock_ms=self.clock_ms
+            )
+            self.shelf.schedule(event.profile_id, due_ms)
 
     def _apply_rest(self, record: InputRecord | Refusal, source: Record, topic: str) -> Refusal | None:
         """All but the plain case: refusals, times that need a look, records that are no events."""
@@ -246,7 +281,7 @@ class Partition:
         if isinstance(at_ms, Refusal) or at_ms > arrival_ms + self.rules.future_ms:
             return _time_refusal(at_ms, arrival_ms)
         if not isinstance(record, Event):
-            return self._apply_other(record, source, at_ms)
+            return self._apply_other(record, source, at_ms, topic)
         wanted = self.catalog.interests.get(record.event_type)
         if wanted is None:
             self._counts["unmatched"] += 1
@@ -254,7 +289,7 @@ class Partition:
             self._apply_event(record, wanted, source, at_ms, topic)
         return None
 
-    def _apply_other(self, record: Profile | Merge | Erase, source: Record, at_ms: int) -> Refusal | None:
+    def _apply_other(self, record: Profile | Merge | Erase, source: Record, at_ms: int, topic: str) -> Refusal | None:
         """A record that is no event."""
         if type(record) is Merge:
             return Refusal("unsupported", "merge records are not applied yet: send the record again once they are")
@@ -269,35 +304,75 @@ class Partition:
         subject.now_ms = source.timestamp
         subject.touched, subject.erased = True, False
         if type(record) is Profile:
+            is_first = state.created_at_ms is None
             attributes.apply(state, record, at_ms)
+            if not self.following.is_idle:
+                state.settled_ms = self.clock_ms
+                record_id = f"{topic}-{self.number}-{source.offset}"
+                trigger = Trigger(record_id, at_ms, (record_id,))
+                self.following.described(subject, trigger, is_first=is_first, clock_ms=self.clock_ms)
         else:
             attributes.erase(subject, self.catalog, at_ms)
-        self.shelf.schedule(record.profile_id, deadlines.next_due(subject.state, self.rules))
+        self.shelf.schedule(record.profile_id, self._next_due(subject.state))
         return None
 
     def _obey(self, command: commands.Command, source: Record) -> Refusal | None:
-        """One command; a repeat is known by its offset, also when it changed nothing."""
-        if not isinstance(command, commands.Membership):
-            return Refusal("unsupported", "the engine does not take this command yet: send it again once it does")
+        """One command: void where the catalog does not back it, refused where it makes no sense."""
+        if isinstance(command, commands.Ready):
+            done = self.following.made_ready(command, source.offset, source.timestamp)
+            if done is True:
+                self._unjudged = [*self.shelf.ids(), *(one for one in self._held if one not in self.shelf)]
+        elif isinstance(command, commands.Membership):
+            done = self._become(command, source)
+        else:
+            done = self._fill(command, source)
+        if isinstance(done, Refusal):
+            return done
+        self._counts["obeyed" if done else "void"] += 1
+        return None
+
+    def _become(self, command: commands.Membership, source: Record) -> Refusal | bool:
+        """A member comes or goes; false when the command is void."""
         segment = membership.backing(command, self.catalog)
+        is_known = command.profile_id in self.shelf or command.profile_id in self._held
         if isinstance(segment, Refusal):
             return segment
-        profile_id = command.profile_id
-        is_known = profile_id in self.shelf or profile_id in self._held
         if segment is None or not (is_known or command.member):
-            self._counts["void"] += 1
-            return None
+            return False
+        subject = self._asked(command.profile_id, source)
+        if subject is not None:
+            subject.erased = subject.erased and not command.member
+            mark = len(subject.changes)
+            membership.apply(subject, segment, command, source.offset)
+            trigger = Trigger(command.anchor, command.as_of_ms, command.cause, command.webhook)
+            self.following.changed(subject, trigger, mark, self.clock_ms)
+            self.shelf.schedule(command.profile_id, self._next_due(subject.state))
+        return True
+
+    def _fill(self, command: commands.Backfill, source: Record) -> Refusal | bool:
+        """The past of a profile was handed over; false when the command is void."""
+        selectors = self.following.selectors_of(command)
+        if selectors is None or isinstance(selectors, Refusal):
+            return selectors or False
+        if not any(performed.entries for performed in command.performed):
+            return False
+        subject = self._asked(command.profile_id, source)
+        if subject is not None and not subject.erased:
+            self.following.filled(subject, selectors, command, self.clock_ms)
+            self.shelf.schedule(command.profile_id, self._next_due(subject.state))
+        return True
+
+    def _asked(self, profile_id: str, source: Record) -> Subject | None:
+        """The profile that a command is about; a repeat is known by its offset, also when it changed nothing."""
         subject = self._held.get(profile_id) or self._hold(profile_id)
         if source.offset <= subject.state.commands_offset:
             self._counts["applied_before"] += 1
             return None
         subject.state.commands_offset = source.offset
+        subject.state.settled_ms = 0 if self.following.is_idle else self.clock_ms
         subject.now_ms = source.timestamp
-        subject.touched, subject.erased = True, subject.erased and not command.member
-        membership.apply(subject, segment, command, source.offset)
-        self._counts["obeyed"] += 1
-        self.shelf.schedule(profile_id, deadlines.next_due(subject.state, self.rules))
-        return None
+        subject.touched = True
+        return subject
 
     def _pass(self, clock_ms: int) -> None:
         """Move the clock on and do what falls due on the way, in the order of the deadlines."""
@@ -308,10 +383,13 @@ class Partition:
             subject = self._held.get(profile_id) or self._hold(profile_id)
             subject.now_ms = clock_ms
             before = len(subject.state.instances)
-            deadlines.settle(subject, self.catalog, clock_ms, self.rules)
+            if self.following.is_idle:
+                deadlines.settle(subject, self.catalog, clock_ms, self.rules)
+            else:
+                self.following.settle(subject, clock_ms)
             if len(subject.state.instances) != before:
                 self.shelf.mark_dirty((profile_id,))
-            due_again_ms = deadlines.next_due(subject.state, self.rules)
+            due_again_ms = self._next_due(subject.state)
             if due_again_ms is not None and due_again_ms < clock_ms:
                 # Nothing of it need be kept any more: time does nothing for it before its input is committed.
                 self._await_commit(profile_id, subject.state)
@@ -332,9 +410,24 @@ class Partition:
         subject = self._held[profile_id] = Subject(profile_id, state, self.clock_ms)
         if encoded is not None:
             subject.erased = self.shelf.is_stub(profile_id)
+        following = self.following
+        if encoded is not None and not following.is_idle and (self._unswept or following.handovers.fresh):
+            # What was due comes before what is new.
+            following.settle(subject, self.clock_ms)
         if self._unswept:
             deadlines.sweep(subject, self.catalog)
+            following.swept(subject, self.clock_ms)
+        if encoded is not None and following.handovers.fresh:
+            following.judge_fresh(subject, self.clock_ms)
         return subject
+
+    def _next_due(self, state: ProfileState) -> int | None:
+        """The instant the clock must pass before time changes anything for this profile; None: never."""
+        due_ms = deadlines.next_due(state, self.rules)
+        if self.following.is_idle:
+            return due_ms
+        dynamic_ms = self.following.next_due(state, self.clock_ms)
+        return due_ms if dynamic_ms is None else min(dynamic_ms, dynamic_ms if due_ms is None else due_ms)
 
     def _decided(self, refused: list[Refused]) -> Decided:
         """Encode what was held, put it back, and say what came of it."""

@@ -71,6 +71,8 @@ class ProfileState(Struct, array_like=True, gc=False):
     `cooling` maps a segment to the instant until which further matches of it are quiet.
     `arrived_at_ms` is the arrival of the record applied last: what it made overdue waits for the
     records that arrived at the same instant.
+    `performed` has the newest events (time, offset) that a selector of octyseg.engine.selectors picked, the
+    newest first; the conditions of dynamic segments were followed up to `settled_ms` of the clock.
     """
 
     format: int = FORMAT
@@ -91,6 +93,8 @@ class ProfileState(Struct, array_like=True, gc=False):
     updated_at_ms: int | None = None
     merged_into: str | None = None
     arrived_at_ms: int = 0
+    performed: dict[int, list[tuple[int, int]]] = {}
+    settled_ms: int = 0
 
 
 encode_state = msgspec.msgpack.Encoder().encode

@@ -36,6 +36,7 @@ def replay(
 ) -> Iterator[TagChange]:
     """The changes in order of emission. `on_refusal` hears of refused lines by their number, from 1."""
     partition = Partition(catalog, rules)
+    partition.following.handovers.need_none()
     clock_ms = 0
     for number, line in enumerate(lines):
         try:

@@ -10,6 +10,7 @@ from typing import Literal
 CrashPoint = Literal[
     "live.claimed",
     "live.restored",
+    "live.adopted",
     "live.decided",
     "live.deadlettered",
     "live.written",

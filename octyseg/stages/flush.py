@@ -49,6 +49,7 @@ class Flush:
             max(events_offset, engine.handled_offset),
             max(commands_offset, engine.handled_commands),
             engine.shelf.floor,
+            engine.following.handovers.table(),
         )
         return Taken(engine.shelf.take_dirty(engine.shelf.dirty), marker)
 

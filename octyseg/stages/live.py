@@ -19,7 +19,7 @@ from octyseg import metrics
 from octyseg.engine.partition import Decided, Partition
 from octyseg.engine.rules import Rules
 from octyseg.log.port import Chunk, Log, NewRecord
-from octyseg.model.outcome import SWEPT_KEY, Swept, encode
+from octyseg.model.outcome import ADOPTED_KEY, SWEPT_KEY, Swept, encode
 from octyseg.stages import deadletter, opening
 from octyseg.stages.catalog import CatalogSource
 from octyseg.stages.crashpoints import Pass, pass_by
@@ -105,7 +105,8 @@ class LiveStage:
         begun_s = self._monotonic()
         own = {topic: positions.get(topic, 0) for topic in self.inputs}
         # Whoever gets a partition back after a long pause must not judge by the definitions of that time.
-        await self._follow()
+        # Nor by older ones than owners before: what a dynamic segment counts must not have a gap.
+        await self._follow(to_the_end=True)
         ownership, restored = await opening.claim(self._log, self._topic, partition, self._identity, self._pass_by)
         engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch)
         await opening.bring_back(engine, restored, *own.values())
@@ -188,8 +189,19 @@ class LiveStage:
         if self._open and self._has_reason_to_ask(now_s):
             self._asked_s = now_s
             await self._pass_time()
-        for held in self._open.values():
+        for held in list(self._open.values()):
+            await self._begin_dynamic(held)
             self._flush_when_due(held, now_s)
+
+    async def _begin_dynamic(self, held: _Open) -> None:
+        """Say from which offset on new dynamic segments are followed; nothing may be in flight then."""
+        if not held.engine.following.handovers.awaits_adoption or held.lock.locked():
+            return
+        async with held.lock:
+            if self._open.get(held.number) is held:
+                held.engine.adopted(held.positions[self._events])
+                await self._write(held, [])
+                self._pass_by("live.adopted")
 
     async def _follow(self, *, to_the_end: bool = False) -> None:
         async with self._following:
@@ -244,7 +256,7 @@ class LiveStage:
 
     async def _write(self, held: _Open, decided: list[Decided]) -> None:
         """Append what was decided and wait for the acknowledgement."""
-        records = []
+        records = [NewRecord(ADOPTED_KEY, encode(adopted)) for adopted in held.engine.take_handovers()]
         counts: Counter[str] = Counter()
         changes: Counter[tuple[str, str]] = Counter()
         for one in decided:

@@ -38,6 +38,7 @@ async def bring_back(engine: Partition, restored: restore.Restored, events_offse
     engine.shelf.floor = restored.floor
     engine.committed(events_offset, commands_offset)
     engine.handled(restored.events_offset, restored.commands_offset)
+    engine.following.handovers.restore(restored.adopted.values())
     for count, (profile_id, newest) in enumerate(restored.profiles.items()):
         engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset, newest.commands_offset)
         if count % restore.RECORDS_BETWEEN_YIELDS == 0:

@@ -13,13 +13,16 @@ from octyseg import logs, metrics
 from octyseg.engine.state import decode_state
 from octyseg.log.port import Log, Record, read_through
 from octyseg.model.outcome import (
+    ADOPTED_KEY,
     CLAIM_KEY,
     EPOCH_HEADER,
     FLOOR_KEY,
     MARKER_KEY,
     SWEPT_KEY,
+    Adopted,
     Claim,
     Marker,
+    decode_adopted,
     decode_claim,
     decode_floor,
     decode_marker,
@@ -47,7 +50,8 @@ class Restored(Struct):
 
     Input below `events_offset` and `commands_offset` was applied before the last flush.
     `unflushed` are the profiles whose newest state stands on `outcomes` alone: the next flush has to
-    write them, or its marker would cover outcomes that `state` knows nothing of.
+    write them, or its marker would cover outcomes that `state` knows nothing of. `adopted` says how far
+    each dynamic segment has come.
     """
 
     profiles: dict[str, Newest]
@@ -58,6 +62,7 @@ class Restored(Struct):
     commands_offset: int = 0
     state_offset: int = 0
     claims: list[Claim] = []
+    adopted: dict[str, Adopted] = {}
     unflushed: set[str] = set()
 
 
@@ -83,6 +88,7 @@ async def read_states(log: Log, state_topic: str, partition: int) -> Restored:
             restored.floor = max(restored.floor, decode_floor(record.value).floor)
         else:
             flushed.take(record)
+    restored.adopted = {one.segment_id: one for one in marker.adopted}
     restored.events_offset, restored.commands_offset = marker.events_offset, marker.commands_offset
     if flushed.overwritten:
         logger.warning("an owner that had lost the partition wrote states", states=len(flushed.overwritten))
@@ -156,6 +162,11 @@ def _fold_outcome(restored: Restored, record: Record) -> None:
         restored.claims.append(claim)
         return
     if record.key == SWEPT_KEY:
+        return
+    if record.key == ADOPTED_KEY:
+        adopted = decode_adopted(record.value)
+        if adopted.epoch >= restored.epoch:
+            restored.adopted[adopted.segment_id] = adopted
         return
     outcome = decode_outcome(record.value)
     if outcome.epoch < restored.epoch:
