@@ -147,7 +147,8 @@ def settle(subject: Subject, catalog: Catalog, stand: Stand, clock_ms: int) -> N
         if not times or min(times) + rules.grace_ms >= clock_ms:
             break
         first_ms = min(times)
-        step = stand.at(first_ms + rules.grace_ms + 1)
+        # A late event may make overdue what lies before instants that conditions were followed to already.
+        step = stand.at(max(first_ms + 1, low_ms) + rules.grace_ms)
         mark = len(subject.changes)
         deadlines.settle(subject, catalog, step.clock_ms, rules)
         cause = subject.changes[-1].cause if len(subject.changes) > mark else ()
@@ -155,7 +156,7 @@ def settle(subject: Subject, catalog: Catalog, stand: Stand, clock_ms: int) -> N
         prune(subject.state, dynamics, step.horizon_ms)
         low_ms = step.horizon_ms
     deadlines.settle(subject, catalog, clock_ms, rules)
-    subject.state.settled_ms = clock_ms
+    subject.state.settled_ms = max(subject.state.settled_ms, clock_ms)
 
 
 def _timed(state: ProfileState, dynamics: Dynamics) -> set[int]:

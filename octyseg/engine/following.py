@@ -56,7 +56,7 @@ class Following:
         clock_ms: int,
     ) -> int | None:
         """An event was applied, changes since `mark` by it; tells the instant to look at the profile again."""
-        stand = self._stand(clock_ms)
+        stand = self._stand(subject, clock_ms)
         noticed = Noticed()
         for selector in selectors:
             dynamic.notice(subject.state, selector, entry, stand.horizon_ms, noticed)
@@ -68,16 +68,16 @@ class Following:
         """A profile record was applied, the first one or a further one."""
         dynamics = self._dynamics
         places = (*dynamics.of_attributes, *dynamics.of_absence) if is_first else dynamics.of_attributes
-        dynamic.cascade(subject, self._stand(clock_ms), places, trigger, len(subject.changes))
+        dynamic.cascade(subject, self._stand(subject, clock_ms), places, trigger, len(subject.changes))
 
     def changed(self, subject: Subject, trigger: Trigger, mark: int, clock_ms: int) -> None:
         """Tags changed since `mark` for another reason."""
         if len(subject.changes) > mark:
-            dynamic.cascade(subject, self._stand(clock_ms), (), trigger, mark)
+            dynamic.cascade(subject, self._stand(subject, clock_ms), (), trigger, mark)
 
     def settle(self, subject: Subject, clock_ms: int) -> None:
         """Let time pass for a profile, for live segments and dynamic ones."""
-        dynamic.settle(subject, self._catalog, self._stand(clock_ms), clock_ms)
+        dynamic.settle(subject, self._catalog, self._stand(subject, clock_ms), clock_ms)
 
     def next_due(self, state: ProfileState, clock_ms: int) -> int | None:
         """The instant the clock must pass before time may turn anything dynamic for this profile."""
@@ -93,19 +93,22 @@ class Following:
 
     def swept(self, subject: Subject, clock_ms: int) -> None:
         """Tags of definitions that changed are gone: so may those of segments that ask for them."""
+        state, low_ms = subject.state, clock_ms - self._rules.grace_ms
         mark = next(
             (number for number, one in enumerate(subject.changes) if one.reason in _SWEPT), len(subject.changes)
         )
-        dynamic.prune(subject.state, self._dynamics, clock_ms - self._rules.grace_ms)
+        dynamic.prune(state, self._dynamics, low_ms)
         is_told = any(change.reason != "definition_changed" for change in subject.changes[mark:])
         self.changed(subject, Trigger("definitions", subject.now_ms, webhook=is_told), mark, clock_ms)
+        state.settled_ms = max(state.settled_ms, clock_ms)
 
     def judge_fresh(self, subject: Subject, clock_ms: int) -> None:
         """Hold the profile against segments that became ready and have not been held against everybody yet."""
         for adopted in self.handovers.fresh:
             trigger = Trigger(f"ready-{adopted.ready_offset}", adopted.ready_ms, webhook=adopted.webhook)
             place = self._dynamics.place_of[adopted.segment_id]
-            dynamic.cascade(subject, self._stand(clock_ms), (place,), trigger, len(subject.changes))
+            dynamic.cascade(subject, self._stand(subject, clock_ms), (place,), trigger, len(subject.changes))
+        subject.state.settled_ms = max(subject.state.settled_ms, clock_ms)
 
     def made_ready(self, command: Ready, offset: int, at_ms: int) -> bool | Refusal | None:
         """Whether profiles have to be judged now; None when the catalog does not back the command."""
@@ -138,7 +141,7 @@ class Following:
         self, subject: Subject, selectors: Sequence[tuple[Selector, ...]], command: Backfill, clock_ms: int
     ) -> None:
         """What the profile did before is known now; segments that are ready already are judged by it."""
-        stand, noticed = self._stand(clock_ms), Noticed()
+        stand, noticed = self._stand(subject, clock_ms), Noticed()
         for performed, picked in zip(command.performed, selectors, strict=True):
             for selector in picked:
                 for entry in performed.entries:
@@ -146,7 +149,9 @@ class Following:
         trigger = Trigger(f"backfill-{command.below_offset}", subject.now_ms, webhook=False)
         dynamic.cascade(subject, stand, noticed.places, trigger, len(subject.changes))
 
-    def _stand(self, clock_ms: int) -> Stand:
+    def _stand(self, subject: Subject, clock_ms: int) -> Stand:
+        """A partition that was just opened does not know the time yet; the profile knows how far it had come."""
+        clock_ms = max(clock_ms, subject.state.settled_ms)
         return Stand(self._dynamics, self.handovers.ready, self._rules, clock_ms)
 
     def _alarm(self, due_ms: int | None) -> int | None:

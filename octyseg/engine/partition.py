@@ -90,6 +90,7 @@ class Partition:
         self._spent_commands: list[tuple[int, str]] = []
         self._unswept: list[str] = []
         self._unjudged: list[str] = []
+        self._adopted_ms = self._ready_ms = 0
         self.following = Following(rules, epoch)
         self.following.adopt(catalog)
         self._held: dict[str, Subject] = {}
@@ -129,6 +130,7 @@ class Partition:
         outdated = catalog.outdates(self.catalog)
         self.catalog = catalog
         self.following.adopt(catalog)
+        self._adopted_ms = self.clock_ms
         self._sweep_told = False
         if outdated:
             self._unswept = self.shelf.ids()
@@ -265,7 +267,7 @@ class Partition:
             sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
         self.shelf.schedule(event.profile_id, deadlines.next_due(state, rules))
         if not following.is_idle:
-            state.settled_ms = self.clock_ms
+            state.settled_ms = max(state.settled_ms, self.clock_ms)
             trigger = Trigger(event_id, at_ms, (event_id,))
             due_ms = following.happened(
                 subject, picked, (at_ms, record.offset), trigger, mark=mark, clock_ms=self.clock_ms
@@ -307,7 +309,7 @@ class Partition:
             is_first = state.created_at_ms is None
             attributes.apply(state, record, at_ms)
             if not self.following.is_idle:
-                state.settled_ms = self.clock_ms
+                state.settled_ms = max(state.settled_ms, self.clock_ms)
                 record_id = f"{topic}-{self.number}-{source.offset}"
                 trigger = Trigger(record_id, at_ms, (record_id,))
                 self.following.described(subject, trigger, is_first=is_first, clock_ms=self.clock_ms)
@@ -321,6 +323,7 @@ class Partition:
         if isinstance(command, commands.Ready):
             done = self.following.made_ready(command, source.offset, source.timestamp)
             if done is True:
+                self._ready_ms = self.clock_ms
                 self._unjudged = [*self.shelf.ids(), *(one for one in self._held if one not in self.shelf)]
         elif isinstance(command, commands.Membership):
             done = self._become(command, source)
@@ -369,7 +372,8 @@ class Partition:
             self._counts["applied_before"] += 1
             return None
         subject.state.commands_offset = source.offset
-        subject.state.settled_ms = 0 if self.following.is_idle else self.clock_ms
+        if not self.following.is_idle:
+            subject.state.settled_ms = max(subject.state.settled_ms, self.clock_ms)
         subject.now_ms = source.timestamp
         subject.touched = True
         return subject
@@ -410,15 +414,12 @@ class Partition:
         subject = self._held[profile_id] = Subject(profile_id, state, self.clock_ms)
         if encoded is not None:
             subject.erased = self.shelf.is_stub(profile_id)
-        following = self.following
-        if encoded is not None and not following.is_idle and (self._unswept or following.handovers.fresh):
-            # What was due comes before what is new.
-            following.settle(subject, self.clock_ms)
+        # Either holds from when it was told, whenever its profile comes to hand.
         if self._unswept:
             deadlines.sweep(subject, self.catalog)
-            following.swept(subject, self.clock_ms)
-        if encoded is not None and following.handovers.fresh:
-            following.judge_fresh(subject, self.clock_ms)
+            self.following.swept(subject, self._adopted_ms)
+        if encoded is not None and self.following.handovers.fresh:
+            self.following.judge_fresh(subject, self._ready_ms)
         return subject
 
     def _next_due(self, state: ProfileState) -> int | None:

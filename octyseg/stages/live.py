@@ -122,6 +122,7 @@ class LiveStage:
         )
         if engine.catalog is not self._catalog.catalog:
             engine.adopt(self._catalog.catalog)
+        await self._begin_dynamic(self._open[partition])
         seconds = self._monotonic() - begun_s
         metrics.RESTORE_SECONDS.labels(self.name).observe(seconds)
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._open))

@@ -12,7 +12,21 @@ import msgspec
 from octyseg.engine.rules import Rules
 from octyseg.model import segment as model
 from octyseg.model.segment import DAY_MS, Condition, Segment
-from tests.simulation.plan import Arm, Ask, Compact, Crash, Edit, Plan, Produce, Rebalance, Resume, Step, Tags, Wait
+from tests.simulation.plan import (
+    Arm,
+    Ask,
+    Compact,
+    Crash,
+    Edit,
+    HandOver,
+    Plan,
+    Produce,
+    Rebalance,
+    Resume,
+    Step,
+    Tags,
+    Wait,
+)
 from tests.simulation.triggers import Trigger
 from tests.simulation.world import START_MS
 
@@ -24,6 +38,7 @@ PROPERTIES = ({}, {"cart": 1}, {"cart": 2}, {"cart": 1, "big": True}, {"big": Tr
 CRASH_POINTS = (
     "live.claimed",
     "live.restored",
+    "live.adopted",
     "live.decided",
     "live.deadlettered",
     "live.written",
@@ -56,6 +71,7 @@ def plan_of(seed):
     partitions, slots = random.choice(((1, 1), (1, 2), (2, 1), (2, 2)))
     segments = tuple(_segment(random, number) for number in range(random.choice((1, 2, 2, 3, 4))))
     segments += tuple(_listed(random, number) for number in range(random.choice((0, 0, 1, 2))))
+    segments += tuple(_dynamic(random, number) for number in range(random.choice((0, 0, 1, 2))))
     options = {
         "ask_every_s": random.choice((0.0, 0.0, 0.05)),
         "flush_every_s": random.choice((0.0, 0.1, 0.5, 1e6)),
@@ -101,6 +117,34 @@ def _listed(random, number):
     return Segment(segment_id=f"m{number}", tag=f"listed {number}", version=1, segment_type=kind)
 
 
+def _dynamic(random, number):
+    """A segment of conditions; it may ask for the one before it, and for a list."""
+    rule = _rule(random, number)
+    return Segment(segment_id=f"d{number}", tag=f"dynamic {number}", version=1, segment_type="dynamic", rule=rule)
+
+
+def _rule(random, number):
+    at_least, at_most = random.choice(((1, None), (2, None), (0, 0), (0, 1), (2, 2)))
+    wanted = random.choice(({}, {}, {"big": True}))
+    window = random.choice((None, 60, 150, 600))
+    performed = model.Performed(0, random.choice(TYPES), wanted, at_least, at_most, window)
+    others = ["m0", *(f"d{other}" for other in range(number))]
+    leaf = random.choice(
+        (
+            performed,
+            performed,
+            Condition("plan", "eq", "gold"),
+            model.InSegment(random.choice(others), random.random() < 0.7),
+            msgspec.structs.replace(performed, leaf=1, event_type=random.choice(TYPES), at_least=1, at_most=None),
+        )
+    )
+    if leaf is performed:
+        return performed
+    if random.random() < 0.3:
+        leaf = model.Negated(leaf)
+    return random.choice((model.Every, model.Either))((performed, leaf))
+
+
 class _Script:
     """Writes the actions of one plan."""
 
@@ -133,6 +177,8 @@ class _Script:
             self._produce(number)
             if random.random() < 0.4:
                 self._ask(number)
+            if self.is_edited and random.random() < 0.15:
+                self.actions.append(HandOver(random.randrange(self.partitions)))
             if random.random() < self.trouble:
                 self._trouble()
             if random.random() < 0.04:
@@ -174,7 +220,7 @@ class _Script:
     def _ask(self, number):
         """A command for somebody; now and then it comes twice, or is a bad one."""
         random = self.random
-        listed = [one for one in self.segments if one.segment_type != "live"]
+        listed = [one for one in self.segments if one.segment_type in {"past", "static"}]
         profile = random.choice(self.profiles)
         if not listed or random.random() < 0.1:
             value = random.choice(BAD_COMMANDS)
@@ -258,7 +304,9 @@ class _Script:
                 {"deleted": True},
             )
         )
+        if "steps" in change and edited[at].rule is not None:
+            change["rule"] = _rule(random, 0)
         edited[at] = msgspec.structs.replace(edited[at], **change)
         if random.random() < 0.3:
-            edited.append(_segment(random, len(edited)))
+            edited.append(random.choice((_segment, _dynamic))(random, len(edited)))
         return tuple(edited)

@@ -27,6 +27,12 @@ class Ask(NamedTuple):
     value: bytes
 
 
+class HandOver(NamedTuple):
+    """The batch agent hands dynamic segments their history, as far as they wait for it."""
+
+    partition: int
+
+
 class Wait(NamedTuple):
     """Time passes and nothing comes."""
 
@@ -81,7 +87,7 @@ class Edit(NamedTuple):
     settled: bool
 
 
-Action = Produce | Ask | Wait | Step | Tags | Arm | Crash | Resume | Rebalance | Compact | Edit
+Action = Produce | Ask | HandOver | Wait | Step | Tags | Arm | Crash | Resume | Rebalance | Compact | Edit
 
 
 class Plan(NamedTuple):

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from octyseg.engine import dynamic, sequence
 from octyseg.engine import partition as partition_module
-from octyseg.engine import sequence
+from octyseg.engine.following import Following
 from octyseg.engine.partition import Partition
 from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import decode_state, encode_state
@@ -165,7 +166,57 @@ def an_event_seen_too_early_is_not_remembered(patch):
     patch.setattr(sequence, "apply_all", apply)
 
 
+def handovers_forgotten(patch):
+    folded = restore._fold_outcome
+
+    def fold(restored, record):
+        folded(restored, record)
+        restored.adopted = {}
+
+    patch.setattr(restore, "_fold_outcome", fold)
+
+
+def ready_is_not_written_down(patch):
+    patch.setattr(Partition, "take_handovers", lambda partition: [])
+
+
+def nobody_is_judged_when_a_segment_becomes_ready(patch):
+    patch.setattr(Following, "judge_fresh", lambda following, subject, clock_ms: None)
+
+
+def windows_end_without_a_look(patch):
+    patch.setattr(dynamic, "_dues", lambda selector, entries: iter(()))
+
+
+def one_entry_less_is_kept(patch):
+    noticed = dynamic.notice
+
+    def notice(state, selector, *rest):
+        noticed(state, msgspec.structs.replace(selector, keep=max(selector.keep - 1, 1)), *rest)
+
+    patch.setattr(dynamic, "notice", notice)
+
+
+def what_was_followed_is_forgotten(patch):
+    restored = Partition.restore
+
+    def put_back(partition, profile_id, state, *rest):
+        if state is not None:
+            decoded = decode_state(state)
+            decoded.settled_ms = 0
+            state = encode_state(decoded)
+        restored(partition, profile_id, state, *rest)
+
+    patch.setattr(Partition, "restore", put_back)
+
+
 BUGS = [
+    handovers_forgotten,
+    ready_is_not_written_down,
+    nobody_is_judged_when_a_segment_becomes_ready,
+    windows_end_without_a_look,
+    one_entry_less_is_kept,
+    what_was_followed_is_forgotten,
     commit_before_the_write,
     time_by_the_wall_while_records_wait,
     no_dedupe,

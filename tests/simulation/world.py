@@ -15,8 +15,9 @@ from octyseg.log.memory_faults import Faults
 from octyseg.log.port import NewRecord
 from octyseg.stages.tags import TagsStage
 from tests.simulation.group import Group
+from tests.simulation.handing_over import hand_over
 from tests.simulation.oracle import Revision
-from tests.simulation.plan import Arm, Ask, Compact, Crash, Edit, Produce, Rebalance, Resume, Step, Tags, Wait
+from tests.simulation.plan import Arm, Ask, Compact, Crash, Edit, HandOver, Produce, Rebalance, Resume, Step, Tags, Wait
 from tests.simulation.process import NAMESPACE, Process
 from tests.simulation.process_log import ProcessLog
 from tests.simulation.triggers import Armed, Crashed
@@ -99,6 +100,8 @@ class World(Faults):
                 await self.log.append(EVENTS, partition, [NewRecord(key, value)])
             case Ask(partition, key, value):
                 await self.log.append(COMMANDS, partition, [NewRecord(key, value)])
+            case HandOver(partition):
+                await self._hand_over(partition)
             case Wait(ms):
                 self.now_ms += ms
             case Step(slot, what, limit):
@@ -125,6 +128,12 @@ class World(Faults):
                 await self.group.rebalance()
             case Compact():
                 self.log.compact()
+
+    async def _hand_over(self, partition):
+        self.read_limit = 1_000_000
+        dynamic = [one for one in self.definitions.catalog.segments.values() if one.rule is not None]
+        handed = await hand_over(self.log, partition, dynamic, self.plan.rules)
+        self.counts["handed over"] += handed
 
     async def _tags(self, what):
         if what == "crash":
@@ -172,7 +181,9 @@ class World(Faults):
         if process is None or not process.is_at(ends):
             return False
         engine = self.engine(partition)
-        return engine.clock_ms == self.now_ms and not engine._unswept
+        if engine._unswept or engine._unjudged or engine.following.handovers.awaits_adoption:
+            return False
+        return engine.clock_ms == self.now_ms
 
     def engine(self, partition):
         return self.group.owner(partition).stage._open[partition].engine
@@ -183,6 +194,9 @@ class World(Faults):
             armed.disarm()
         while self.group.has_paused:
             await self.group.resume(())
+        await self._settle()
+        for partition in range(self.plan.partitions):
+            await self._hand_over(partition)
         await self._settle()
         self.now_ms += 1_000
         await self._settle()
