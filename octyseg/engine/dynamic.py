@@ -20,10 +20,10 @@ from octyseg.engine import deadlines
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.conditions import turning_points
 from octyseg.engine.rules import Rules
-from octyseg.engine.selectors import Dynamics, Ruled, Selector
+from octyseg.engine.selectors import Dynamics, Leaf, Ruled, Selector
 from octyseg.engine.state import ProfileState, Tag
 from octyseg.engine.subject import Subject
-from octyseg.engine.truth import Entries, counts, holds, view_of
+from octyseg.engine.truth import Entries, counts, holds, reaches, view_of
 
 
 class Trigger(Struct, frozen=True, gc=False):
@@ -62,20 +62,17 @@ class Noticed(Struct, gc=False):
 
 def notice(state: ProfileState, selector: Selector, entry: tuple[int, int], horizon_ms: int, noticed: Noticed) -> None:
     """Remember an event (time, offset) that the selector picked; adds to `noticed` what that may turn."""
-    at_ms = entry[0]
-    if selector.between_ms is not None and not selector.between_ms[0] <= at_ms <= selector.between_ms[1]:
-        return
-    if selector.span_ms is not None and at_ms + selector.span_ms < horizon_ms and not selector.forever:
+    if not _matters(selector, entry[0], horizon_ms):
         return
     before: Entries = state.performed.get(selector.key, ())
     after = _with(before, entry)
     if after is None:
         return
+    size = len(after)
     for leaf in selector.leaves:
-        window = (leaf.within_ms, horizon_ms)
-        if counts(before, leaf.at_least, leaf.at_most, window) is not counts(
-            after, leaf.at_least, leaf.at_most, window
-        ):
+        if leaf.turns[0] > size:
+            break  # the leaves that need more entries come behind, and cannot turn either
+        if _turns(leaf, before, after, horizon_ms):
             noticed.places.append(leaf.place)
     if not before:
         noticed.places += selector.founding
@@ -89,6 +86,26 @@ def notice(state: ProfileState, selector: Selector, entry: tuple[int, int], hori
             noticed.due_ms = due_ms
 
 
+def _matters(selector: Selector, at_ms: int, horizon_ms: int) -> bool:
+    """Whether an event of this time is one that some leaf counts, now or ever."""
+    if selector.between_ms is not None and not selector.between_ms[0] <= at_ms <= selector.between_ms[1]:
+        return False
+    return selector.span_ms is None or selector.forever or at_ms + selector.span_ms >= horizon_ms
+
+
+def _turns(leaf: Leaf, before: Entries, after: Entries, horizon_ms: int) -> bool:
+    """Whether one entry more makes the leaf say something else."""
+    within_ms = leaf.within_ms
+    if leaf.at_most is None:
+        # Enough stays enough, which is the common case.
+        return not reaches(before, leaf.at_least, within_ms, horizon_ms) and reaches(
+            after, leaf.at_least, within_ms, horizon_ms
+        )
+    window = (within_ms, horizon_ms)
+    held = counts(before, leaf.at_least, leaf.at_most, window)
+    return held is not counts(after, leaf.at_least, leaf.at_most, window)
+
+
 def _with(entries: Entries, entry: tuple[int, int]) -> list[tuple[int, int]] | None:
     """The entries and one more in its place; None when it is there already."""
     if not entries or entry > entries[0]:
@@ -100,10 +117,13 @@ def _with(entries: Entries, entry: tuple[int, int]) -> list[tuple[int, int]] | N
 
 def _dues(selector: Selector, entries: Entries) -> Iterator[int]:
     """When time turns a leaf, and when nothing of the entries matters any more."""
+    size = len(entries)
     for leaf in selector.leaves:
+        if leaf.turns[0] > size:
+            break
         if leaf.within_ms is not None:
             for turn in leaf.turns:
-                if len(entries) >= turn:
+                if size >= turn:
                     yield entries[turn - 1][0] + leaf.within_ms
     if selector.span_ms is not None and not selector.forever:
         yield entries[0][0] + selector.span_ms

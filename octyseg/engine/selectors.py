@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 class Leaf(Struct, frozen=True, gc=False):
     """One performed leaf as its selector sees it; `place` is that of its segment among the dynamic ones.
 
-    `turns` are the counts whose reaching, or no longer reaching, turns the leaf.
+    `turns` are the counts whose reaching, or no longer reaching, turns the leaf, the lowest first.
     """
 
     place: int
@@ -33,8 +33,9 @@ class Leaf(Struct, frozen=True, gc=False):
 class Selector(Struct, frozen=True, gc=False):
     """Events of one type with certain properties (and of a certain time); their newest `keep` entries.
 
-    `span_ms` is how long an entry may matter, None: for ever. `forever`: the newest entry always stays.
-    `founding` are the places of the segments that look at a profile once it has one such event.
+    `leaves` come by their lowest turn. `span_ms` is how long an entry may matter, None: for ever.
+    `forever`: the newest entry always stays. `founding` are the places of the segments that look at a
+    profile once it has one such event.
     """
 
     key: int
@@ -180,7 +181,8 @@ def _selectors(ruled: Iterable[Ruled]) -> Iterator[Selector]:
                 picked.setdefault(ever, (leaf, None))
                 founding.setdefault(ever, []).append(one.place)
     for key, (leaf, between_ms) in picked.items():
-        own, founded = leaves.get(key, []), tuple(dict.fromkeys(founding.get(key, ())))
+        own = sorted(leaves.get(key, []), key=lambda one: one.turns[0])
+        founded = tuple(dict.fromkeys(founding.get(key, ())))
         spans = [one.within_ms for one in own]
         yield Selector(
             key,
