@@ -31,6 +31,12 @@ def is_missing(path: str, attributes: Mapping[str, Any]) -> bool:
     return _find(path, attributes) is _MISSING
 
 
+def value_at(path: str, attributes: Mapping[str, Any]) -> Any:
+    """What the profile has at the path; None for nothing."""
+    found = _find(path, attributes)
+    return None if found is _MISSING else found
+
+
 def turning_points(condition: Condition, attributes: Mapping[str, Any]) -> tuple[int, ...]:
     """The instants from which on time alone may make the condition say something else."""
     if condition.operator not in {"within_last", "more_than_ago"}:
