@@ -34,6 +34,7 @@ def holds_nothing(state: ProfileState) -> bool:
         state.instances
         or state.tags
         or state.performed
+        or state.merged_into
         or state.created_at_ms is not None
         or state.customer_id
         or state.profile_data

@@ -24,6 +24,7 @@ from octyseg.engine.selectors import Dynamics, Leaf, Ruled, Selector
 from octyseg.engine.state import ProfileState, Tag
 from octyseg.engine.subject import Subject
 from octyseg.engine.truth import Entries, counts, holds, reaches, view_of
+from octyseg.model.change import Reason
 
 
 class Trigger(Struct, frozen=True, gc=False):
@@ -33,6 +34,7 @@ class Trigger(Struct, frozen=True, gc=False):
     at_ms: int
     cause: tuple[str, ...] = ()
     webhook: bool = True
+    reason: Reason | None = None
 
 
 class Stand(Struct, frozen=True, gc=False):
@@ -222,7 +224,7 @@ def judge(subject: Subject, ruled: Ruled, stand: Stand, trigger: Trigger) -> boo
     subject.assign(
         tag,
         member=member,
-        reason="matched" if member else "no_longer_matches",
+        reason=trigger.reason or ("matched" if member else "no_longer_matches"),
         at_ms=at_ms,
         anchor=anchor,
         cause=trigger.cause,

@@ -7,7 +7,7 @@ segments asks `is_idle` and nothing else.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from octyseg.engine import dynamic
+from octyseg.engine import dynamic, merging
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.dynamic import Noticed, Stand, Trigger
 from octyseg.engine.handover import Handovers
@@ -16,7 +16,7 @@ from octyseg.engine.rules import Rules
 from octyseg.engine.selectors import Dynamics, Selector
 from octyseg.engine.state import ProfileState
 from octyseg.engine.subject import Subject
-from octyseg.model.command import Backfill, Ready
+from octyseg.model.command import Backfill, Ready, Union
 from octyseg.model.refusal import Refusal
 
 _NOTHING = Dynamics(())
@@ -148,6 +148,12 @@ class Following:
                     dynamic.notice(subject.state, selector, entry, stand.horizon_ms, noticed)
         trigger = Trigger(f"backfill-{command.below_offset}", subject.now_ms, webhook=False)
         dynamic.cascade(subject, stand, noticed.places, trigger, len(subject.changes))
+
+    def united(self, subject: Subject, child: ProfileState, union: Union, clock_ms: int) -> None:
+        """Another profile was merged into this one."""
+        stand = self._stand(subject, clock_ms)
+        subject.state.settled_ms = stand.clock_ms
+        merging.unite(subject, child, union, self._catalog, stand)
 
     def _stand(self, subject: Subject, clock_ms: int) -> Stand:
         """A partition that was just opened does not know the time yet; the profile knows how far it had come."""

@@ -16,11 +16,11 @@ State stays encoded until a profile is touched; a record no definition names nev
 import hashlib
 import heapq
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from octyseg.engine import attributes, deadlines, membership, sequence
+from octyseg.engine import attributes, deadlines, forwarded, membership, merging, sequence
 from octyseg.engine.catalog import Catalog, Interest
 from octyseg.engine.dynamic import Trigger
 from octyseg.engine.following import Following
@@ -66,11 +66,16 @@ class Refused(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """What a feed or a tick decided: outcomes by profile, refused records, counts by name."""
+    """What a feed or a tick decided: outcomes by profile, refused records, counts by name.
+
+    `sent` are commands for other profiles, of any partition: to be sent once the outcomes are durable, and
+    before the input is committed.
+    """
 
     outcomes: list[tuple[str, Outcome]]
     refused: list[Refused]
     counts: Counter[str]
+    sent: Sequence[commands.HandedOn] = ()
 
 
 class Partition:
@@ -91,6 +96,7 @@ class Partition:
         self._unswept: list[str] = []
         self._unjudged: list[str] = []
         self._adopted_ms = self._ready_ms = 0
+        self._sent: list[commands.HandedOn] = []
         self.following = Following(rules, epoch)
         self.following.adopt(catalog)
         self._held: dict[str, Subject] = {}
@@ -124,6 +130,8 @@ class Partition:
             self._unswept.append(profile_id)
         if self.following.handovers.fresh:
             self._unjudged.append(profile_id)
+        if decoded.handing is not None:
+            self._await_commit(profile_id, decoded)
 
     def adopt(self, catalog: Catalog) -> None:
         """Follow new definitions; profiles that hold anything of the old ones are swept by later ticks."""
@@ -251,6 +259,9 @@ class Partition:
             return
         subject = self._held.get(event.profile_id) or self._hold(event.profile_id)
         state = subject.state
+        if state.merged_into is not None:
+            self._pass_on(subject, record)
+            return
         if record.offset <= state.events_offset:
             counts["applied_before"] += 1
             return
@@ -293,15 +304,18 @@ class Partition:
 
     def _apply_other(self, record: Profile | Merge | Erase, source: Record, at_ms: int, topic: str) -> Refusal | None:
         """A record that is no event."""
-        if type(record) is Merge:
-            return Refusal("unsupported", "merge records are not applied yet: send the record again once they are")
         if type(record) is Erase and record.profile_id not in self.shelf and record.profile_id not in self._held:
             return None
         subject = self._held.get(record.profile_id) or self._hold(record.profile_id)
         state = subject.state
+        if state.merged_into is not None:
+            self._pass_on(subject, source, is_erasure=type(record) is Erase)
+            return None
         if source.offset <= state.events_offset:
             self._counts["applied_before"] += 1
             return None
+        if type(record) is Merge and (refusal := merging.refusal(record, state)) is not None:
+            return refusal
         state.events_offset, state.arrived_at_ms = source.offset, source.timestamp
         subject.now_ms = source.timestamp
         subject.touched, subject.erased = True, False
@@ -313,6 +327,8 @@ class Partition:
                 record_id = f"{topic}-{self.number}-{source.offset}"
                 trigger = Trigger(record_id, at_ms, (record_id,))
                 self.following.described(subject, trigger, is_first=is_first, clock_ms=self.clock_ms)
+        elif type(record) is Merge:
+            self._merge(subject, record.into, at_ms, merging.Source(self.number, source.offset))
         else:
             attributes.erase(subject, self.catalog, at_ms)
         self.shelf.schedule(record.profile_id, self._next_due(subject.state))
@@ -327,6 +343,8 @@ class Partition:
                 self._unjudged = [*self.shelf.ids(), *(one for one in self._held if one not in self.shelf)]
         elif isinstance(command, commands.Membership):
             done = self._become(command, source)
+        elif isinstance(command, commands.Union | commands.Forward):
+            done = self._take_over(command, source)
         else:
             done = self._fill(command, source)
         if isinstance(done, Refusal):
@@ -359,6 +377,10 @@ class Partition:
             return selectors or False
         if not any(performed.entries for performed in command.performed):
             return False
+        known = self._held.get(command.profile_id) or self._hold(command.profile_id)
+        if known.state.merged_into is not None:
+            self._sent.append(merging.filled_on(command, known.state.merged_into, self.number))
+            return True
         subject = self._asked(command.profile_id, source)
         if subject is not None and not subject.erased:
             self.following.filled(subject, selectors, command, self.clock_ms)
@@ -368,7 +390,7 @@ class Partition:
     def _asked(self, profile_id: str, source: Record) -> Subject | None:
         """The profile that a command is about; a repeat is known by its offset, also when it changed nothing."""
         subject = self._held.get(profile_id) or self._hold(profile_id)
-        if source.offset <= subject.state.commands_offset:
+        if source.offset <= subject.state.commands_offset or subject.state.merged_into is not None:
             self._counts["applied_before"] += 1
             return None
         subject.state.commands_offset = source.offset
@@ -377,6 +399,74 @@ class Partition:
         subject.now_ms = source.timestamp
         subject.touched = True
         return subject
+
+    def _merge(self, subject: Subject, into: str, at_ms: int, source: merging.Source) -> None:
+        """The profile in hand is one person with another: hand it over, and remember where it went."""
+        self._sent.append(merging.part(subject, into, at_ms, source))
+        self._await_commit(subject.profile_id, subject.state)
+
+    def _pass_on(self, subject: Subject, source: Record, *, is_erasure: bool = False) -> None:
+        """A record of a merged profile goes where it went; the state stays as it is, so a repeat goes there again."""
+        state = subject.state
+        assert state.merged_into is not None
+        assert source.value is not None
+        self._counts["forwarded"] += 1
+        if source.offset > state.events_offset:
+            command = commands.Forward(
+                state.merged_into, subject.profile_id, self.number, source.offset, source.timestamp, source.value
+            )
+            self._sent.append(command)
+            if is_erasure:
+                state.events_offset, state.handing = source.offset, commands.encode(command)
+                subject.touched = True
+                self._await_commit(subject.profile_id, state)
+        elif source.offset == state.events_offset and state.handing is not None:
+            # Whoever applied it may have died before the command was sent.
+            self._sent.append(commands.decode_handed(state.handing))
+
+    def _take_over(self, command: commands.Union | commands.Forward, source: Record) -> Refusal | bool:
+        """What a merged profile was, or a record of it; false when it was taken over before."""
+        profile_id = command.profile_id
+        subject = self._held.get(profile_id) or self._hold(profile_id)
+        state = subject.state
+        if source.offset <= state.commands_offset:
+            if source.offset == state.commands_offset and state.handing is not None:
+                self._sent.append(commands.decode_handed(state.handing))
+            return False
+        if state.merged_into is not None and not merging.came_round(command, state.merged_into):
+            self._sent.append(merging.passed_on(command, state.merged_into))
+            return True
+        if merging.was_taken_over(state, command):
+            return False
+        state.merged_into = state.handing = None
+        state.commands_offset, subject.now_ms = source.offset, source.timestamp
+        subject.touched, subject.erased = True, False
+        merging.take_note(state, command)
+        if isinstance(command, commands.Union):
+            self.following.united(subject, decode_state(command.state), command, self.clock_ms)
+        else:
+            self._apply_forwarded(subject, command)
+        self.shelf.schedule(profile_id, self._next_due(subject.state))
+        return True
+
+    def _apply_forwarded(self, subject: Subject, command: commands.Forward) -> None:
+        """A record that came to a merged profile; its owner took it, so it can be read."""
+        read = decode(command.child.encode(), command.record)
+        assert not isinstance(read, Refusal)
+        at_ms = epoch_ms(read.created_at, command.arrived_ms)
+        assert not isinstance(at_ms, Refusal)
+        state = subject.state
+        state.settled_ms = max(state.settled_ms, 0 if self.following.is_idle else self.clock_ms)
+        if isinstance(read, Merge):
+            if merging.refusal(read, state, subject.profile_id) is None:
+                source = merging.Source(self.number, state.commands_offset, by_command=True)
+                self._merge(subject, read.into, at_ms, source)
+            return
+        default_id = f"forwarded-{command.partition}-{command.offset}"
+        place = forwarded.Place(self.catalog, self.following, self.rules, self.clock_ms, default_id, _is_repeat)
+        due_ms = forwarded.apply(subject, read, command, at_ms, place)
+        subject.erased = isinstance(read, Erase)
+        self.shelf.schedule(subject.profile_id, due_ms)
 
     def _pass(self, clock_ms: int) -> None:
         """Move the clock on and do what falls due on the way, in the order of the deadlines."""
@@ -393,12 +483,23 @@ class Partition:
                 self.following.settle(subject, clock_ms)
             if len(subject.state.instances) != before:
                 self.shelf.mark_dirty((profile_id,))
+            if subject.state.handing is not None:
+                self._let_go(subject)
             due_again_ms = self._next_due(subject.state)
             if due_again_ms is not None and due_again_ms < clock_ms:
                 # Nothing of it need be kept any more: time does nothing for it before its input is committed.
                 self._await_commit(profile_id, subject.state)
             else:
                 self.shelf.schedule(profile_id, due_again_ms)
+
+    def _let_go(self, subject: Subject) -> None:
+        """A merged profile need not hand itself over again once its input is committed."""
+        state = subject.state
+        if state.events_offset < self.committed_offset and state.commands_offset < self.committed_commands:
+            state.handing = None
+            subject.touched = True
+        else:
+            self._await_commit(subject.profile_id, state)
 
     def _hold(self, profile_id: str) -> Subject:
         """Take a profile in hand; what the catalog outdates goes first."""
@@ -459,7 +560,8 @@ class Partition:
         self._held.clear()
         self._look_at_spent()
         counts, self._counts = self._counts, Counter()
-        return Decided(outcomes, refused, counts)
+        sent, self._sent = self._sent, []
+        return Decided(outcomes, refused, counts, sent)
 
     def _await_commit(self, profile_id: str, state: ProfileState) -> None:
         """Note what the profile waits for: the commit of the newest event it has, or of the newest command."""

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from octyseg.engine.catalog import Interest, Parts
 from octyseg.engine.matching import correlation_of, matches
-from octyseg.engine.rules import PARALLEL_INSTANCES, SIGHTINGS, Rules
+from octyseg.engine.rules import INACTIONS, PARALLEL_INSTANCES, SIGHTINGS, Rules
 from octyseg.engine.state import Instance, Sighting
 from octyseg.engine.subject import Match, Subject
 from octyseg.model.segment import Segment
@@ -60,9 +60,23 @@ def apply_all(subject: Subject, played: Iterable[tuple[Segment, Parts]], event: 
         _apply(subject, segment, parts, event, correlation, rules)
         if parts.cancels:
             sighted[segment.segment_id] = correlation
+            note_inaction(subject.state.inactions, inaction_key(segment.segment_id, correlation), event.at_ms)
     if sighted and event.at_ms + rules.grace_ms >= subject.now_ms:
         subject.state.sightings = [*subject.state.sightings, Sighting(event.event_id, event.at_ms, sighted)]
         del subject.state.sightings[:-SIGHTINGS]
+
+
+def inaction_key(segment_id: str, correlation: str | None) -> str:
+    """What the inactions of different segments and correlations are told apart by."""
+    return segment_id if correlation is None else f"{segment_id}\0{correlation}"
+
+
+def note_inaction(inactions: dict[str, int], key: str, at_ms: int) -> None:
+    """Remember the newest; of too many the one that is longest ago goes."""
+    if at_ms > inactions.get(key, -1):
+        inactions[key] = at_ms
+        if len(inactions) > INACTIONS:
+            del inactions[min(inactions, key=inactions.__getitem__)]
 
 
 def _apply(  # noqa: PLR0917 - private, one caller

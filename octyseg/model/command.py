@@ -73,10 +73,48 @@ class Ready(Struct, frozen=True, tag="ready", tag_field="type"):
     webhook: bool = False
 
 
-Command = Membership | Backfill | Ready
+class Union(Struct, frozen=True, tag="union", tag_field="type"):
+    """Take in what the profile `child` was when it was merged into this one: its encoded state.
+
+    Sent by the owner of the child, whose partition and offset (of the record that merged it, or of the
+    command by which such a record came) tell a repeat.
+    `path` has the profiles it came by that had been merged themselves.
+    """
+
+    profile_id: ProfileId
+    child: ProfileId
+    partition: int
+    offset: int
+    at_ms: Instant
+    state: bytes
+    by_command: bool = False
+    path: tuple[str, ...] = ()
+
+
+class Forward(Struct, frozen=True, tag="forward", tag_field="type"):
+    """A record of a profile that was merged into this one, byte for byte, and when it arrived."""
+
+    profile_id: ProfileId
+    child: ProfileId
+    partition: int
+    offset: int
+    arrived_ms: Instant
+    record: bytes
+    path: tuple[str, ...] = ()
+
+
+# What owners send each other.
+HandedOn = Backfill | Union | Forward
+Command = Membership | Backfill | Ready | Union | Forward
 
 encode = msgspec.json.Encoder().encode
+_handed: msgspec.json.Decoder[HandedOn] = msgspec.json.Decoder(HandedOn)
 _decoder: msgspec.json.Decoder[Command] = msgspec.json.Decoder(Command)
+
+
+def decode_handed(value: bytes) -> HandedOn:
+    """A command as a merged profile keeps it; only what `encode` wrote is given here."""
+    return _handed.decode(value)
 
 
 def key_of(command: Command) -> bytes:
@@ -94,7 +132,9 @@ def decode(key: bytes | None, value: bytes | None) -> Command | Refusal:
         command = _decoder.decode(value)
     except msgspec.ValidationError as error:
         if "`$.type`" in str(error) or "field `type`" in str(error):
-            return Refusal("unknown_type", f"command: {lowered(error)}: use membership, backfill or ready")
+            return Refusal(
+                "unknown_type", f"command: {lowered(error)}: use membership, backfill, ready, union or forward"
+            )
         return Refusal("bad_field", f"command: {lowered(error)}")
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         return Refusal("bad_json", f"the command is not JSON ({lowered(error)}): send one JSON object")

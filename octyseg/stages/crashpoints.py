@@ -13,6 +13,7 @@ CrashPoint = Literal[
     "live.adopted",
     "live.decided",
     "live.deadlettered",
+    "live.sent",
     "live.written",
     "live.ticked",
     "flush.taken",

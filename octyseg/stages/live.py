@@ -20,7 +20,7 @@ from octyseg.engine.partition import Decided, Partition
 from octyseg.engine.rules import Rules
 from octyseg.log.port import Chunk, Log, NewRecord
 from octyseg.model.outcome import ADOPTED_KEY, SWEPT_KEY, Swept, encode
-from octyseg.stages import deadletter, opening
+from octyseg.stages import deadletter, handing, opening
 from octyseg.stages.catalog import CatalogSource
 from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.flush import Flush
@@ -170,6 +170,9 @@ class LiveStage:
                     await deadletter.send(self._log, self._topic("deadletter"), self.name, source, refused)
                     self._pass_by("live.deadlettered")
                 await self._write(held, decided)
+                sent = [command for one in decided for command in one.sent]
+                if sent:
+                    await handing.send(self._log, self._commands, sent, self._pass_by)
                 held.positions[chunk.topic] = chunk.next_offset
         self._pass_by("live.written")
 

@@ -10,9 +10,9 @@ from itertools import pairwise
 from octyseg.engine.partition import Partition
 from octyseg.log.port import read_through
 from octyseg.model.change import from_json, rfc3339
-from octyseg.model.record import Erase, Merge, decode, epoch_ms
+from octyseg.model.record import Erase, Event, Merge, decode, epoch_ms
 from octyseg.model.refusal import Refusal
-from octyseg.model.segment import InSegment
+from octyseg.model.segment import InSegment, Performed
 from octyseg.projection.content import content_of
 from octyseg.stages import restore
 from octyseg.stages.fold import fold
@@ -38,6 +38,9 @@ def run(plan):
 
 async def _run(world):
     await world.run()
+    groups = await _merged(world)
+    world.merged = {profile_id for group in groups for profile_id in group}
+    await _compare_groups(world, groups)
     for partition in range(world.plan.partitions):
         await _judge(world, partition)
 
@@ -89,6 +92,8 @@ def _compare(world, partition, events, changes):
         if any(before.sequence >= after.sequence for before, after in pairwise(ours)):
             raise Wrong(f"sequences of {profile_id} do not rise: {[one.sequence for one in ours]}")
         _assert_sense(profile_id, ours)
+        if profile_id in world.merged:
+            continue
         told = [_told(one) for one in ours if one.segment_id not in loose]
         wanted = [_wanted(one) for one in expected.get(profile_id, []) if one.segment_id not in loose]
         for number, (one, other) in enumerate(
@@ -96,6 +101,74 @@ def _compare(world, partition, events, changes):
         ):
             if one != other:
                 raise Wrong(f"change {number} of {profile_id} is\n  {one}, expected\n  {other}")
+
+
+async def _merged(world):
+    """The groups of profiles that merge records connect, over all partitions."""
+    groups = []
+    for partition in range(world.plan.partitions):
+        for _, record in [(one.offset, one) for one in await _read(world, "events", partition)]:
+            read = decode(record.key, record.value)
+            if isinstance(read, Merge):
+                group = {read.profile_id, read.into}
+                for other in [one for one in groups if one & group]:
+                    groups.remove(other)
+                    group |= other
+                groups.append(group)
+    return [group for group in groups if len(group) > 1]
+
+
+async def _compare_groups(world, groups):
+    """Whoever was merged has nothing left, and where it went everything of it is counted, once."""
+    events = [one for partition in range(world.plan.partitions) for one in await _read(world, "events", partition)]
+    states = {}
+    for partition in range(world.plan.partitions):
+        engine = world.engine(partition)
+        states |= {profile_id: engine.state_of(profile_id) for profile_id in engine.shelf.ids()}
+    erased = {read.profile_id for _, read, _ in readable(events, world.plan.rules) if isinstance(read, Erase)}
+    for group in groups:
+        if group & erased or _edited_ever(world):
+            continue
+        if _circled(group, states) and group & _strange(events, world.plan.rules):
+            continue  # a repeat may overtake what tells that it is one, where merges ran in a circle
+        world.counts["merged groups"] += 1
+        for root in {_root(profile_id, states) for profile_id in group}:
+            tree = {profile_id for profile_id in group if _root(profile_id, states) == root}
+            _compare_root(world, root, tree, events, states)
+
+
+def _circled(group, states):
+    """Whether a profile of the group took itself in, which happens where merges met each other."""
+    return any(one in states[one].united for one in group if one in states)
+
+
+def _root(profile_id, states):
+    seen = set()
+    while profile_id in states and states[profile_id].merged_into is not None:
+        if profile_id in seen:
+            raise Wrong(f"profiles are merged in a circle: {seen}")
+        seen.add(profile_id)
+        profile_id = states[profile_id].merged_into
+    return profile_id
+
+
+def _compare_root(world, root, tree, events, states):
+    for child in tree - {root}:
+        if states[child].tags or states[child].instances or states[child].performed:
+            raise Wrong(f"{child} was merged into {root} and still has something: {states[child]}")
+    past = Past()
+    for _, read, at_ms in readable(events, world.plan.rules):
+        if read.profile_id in tree and isinstance(read, Event):
+            past.take(read, at_ms)
+    state = states.get(root)
+    held = {tag.segment_id for tag in state.tags} if state else set()
+    past.attributes = {} if state and state.created_at_ms is not None else None
+    for segment in world.plan.segments:
+        if segment.rule is None or not all(isinstance(leaf, Performed) for leaf in leaves(segment.rule)):
+            continue
+        wanted = is_member(segment, past, world.now_ms - world.plan.rules.grace_ms - 1)
+        if wanted != (segment.segment_id in held):
+            raise Wrong(f"{root}, which {sorted(tree)} are, in {segment.segment_id}: expected {wanted}: {state}")
 
 
 def _by_command(world):
@@ -122,7 +195,7 @@ def _compare_turns(world, partition, events, changes):
     expected = expected_turns(own, events, world.plan.rules)
     # An erasure may overtake a hand-over to a segment that counts the same events.
     strange = _strange(events, world.plan.rules) if _edited_ever(world) else set()
-    for profile_id in sorted({*expected, *changes} - strange):
+    for profile_id in sorted({*expected, *changes} - strange - world.merged):
         for segment in own:
             told = [
                 (one.kind, one.occurred_at)
@@ -159,7 +232,7 @@ def _compare_members(world, partition, events):
     for _, read, at_ms in readable(events, world.plan.rules):
         pasts.setdefault(read.profile_id, Past()).take(read, at_ms)
     ids = {one.segment.segment_id for one in dynamics.ruled}
-    for profile_id in sorted({*pasts, *engine.shelf.ids()} - strange):
+    for profile_id in sorted({*pasts, *engine.shelf.ids()} - strange - world.merged):
         state = engine.state_of(profile_id)
         held = {tag.segment_id for tag in state.tags} if state else set()
         past = pasts.get(profile_id, Past())
@@ -195,7 +268,7 @@ def _compare_memberships(world, partition, events, commands, changes):
         for change in of_profile:
             told.setdefault((profile_id, change.segment_id), []).append(_asked(change))
     for profile_id, segment_id in sorted({*expected, *told}):
-        if profile_id in erased or segment_id not in _by_command(world) - _loose(world):
+        if profile_id in erased | world.merged or segment_id not in _by_command(world) - _loose(world):
             continue
         ours, wanted = told.get((profile_id, segment_id), []), expected.get((profile_id, segment_id), [])
         if ours != [one._replace(occurred_at_ms=_shown_time(one)) for one in wanted]:
@@ -253,7 +326,7 @@ async def _compare_dead_letters(world, partition, events, commands):
     letters = set()
     for record in await _read(world, "deadletter", 0):
         headers = dict(record.headers)
-        if int(headers["partition"]) == partition:
+        if int(headers["partition"]) == partition and headers["reason"] != b"merge_loop":
             letters.add((headers["topic"].decode(), int(headers["offset"]), record.key, record.value))
     if letters != refused:
         raise Wrong(f"dead letters are {letters}, refused were {refused}")
@@ -261,8 +334,10 @@ async def _compare_dead_letters(world, partition, events, commands):
 
 def _is_refused(record, rules):
     read = decode(record.key, record.value)
-    if isinstance(read, Refusal | Merge):
+    if isinstance(read, Refusal):
         return True
+    if isinstance(read, Merge):
+        return False
     at_ms = epoch_ms(read.created_at, record.timestamp)
     return isinstance(at_ms, Refusal) or at_ms > record.timestamp + rules.future_ms
 
