@@ -73,6 +73,9 @@ def part(subject: Subject, into: str, at_ms: int, source: Source) -> Union:
         handing=encode(union),
         arrived_at_ms=state.arrived_at_ms,
         updated_at_ms=at_ms,
+        # Merged in a circle, it may be the one that stays: repeats must be known before what it was comes back.
+        seen=state.seen,
+        united=state.united,
     )
     return union
 

@@ -129,17 +129,10 @@ async def _compare_groups(world, groups):
     for group in groups:
         if group & erased or _edited_ever(world):
             continue
-        if _circled(group, states) and group & _strange(events, world.plan.rules):
-            continue  # a repeat may overtake what tells that it is one, where merges ran in a circle
         world.counts["merged groups"] += 1
         for root in {_root(profile_id, states) for profile_id in group}:
             tree = {profile_id for profile_id in group if _root(profile_id, states) == root}
             _compare_root(world, root, tree, events, states)
-
-
-def _circled(group, states):
-    """Whether a profile of the group took itself in, which happens where merges met each other."""
-    return any(one in states[one].united for one in group if one in states)
 
 
 def _root(profile_id, states):
