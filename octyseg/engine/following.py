@@ -117,6 +117,10 @@ class Following:
             return None
         if segment.segment_type != "dynamic":
             return _not_dynamic(command.segment_id)
+        adopted = self.handovers.stand(segment)
+        if adopted is not None and command.below_offset < adopted.events_offset:
+            text = f"the history ends at {command.below_offset}, segment {segment.segment_id} begins at "
+            return Refusal("bad_field", f"{text}{adopted.events_offset}: hand over all that came before it")
         return self.handovers.make_ready(segment, offset, at_ms, webhook=command.webhook)
 
     def selectors_of(self, command: Backfill) -> Sequence[tuple[Selector, ...]] | Refusal | None:

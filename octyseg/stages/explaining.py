@@ -34,6 +34,9 @@ async def explain_membership(
         msg = f"nothing is known of profile {profile_id}: no record of it came that any segment could be about"
         raise OctysegError(msg)
     state = folded.state(profile_id)
+    if state.merged_into is not None:
+        msg = f"profile {profile_id} was merged into {state.merged_into}: ask about that one"
+        raise OctysegError(msg)
     told_ms, ends = await log.ends_as_of([events], [number])
     applied = (await log.committed(f"{namespace}live", events, [number]))[number] or 0
     behind = max(ends[events, number] - applied, 0)

@@ -41,13 +41,13 @@ def worked(octyseg, tmp_path):
     asyncio.run(asyncio.wait_for(work(), 20))
 
 
-async def work():
+async def work(count=3):
     """Run the live stage until it has committed all there is."""
     loaded, stop = settings.load(), asyncio.Event()
     running = asyncio.create_task(run_embedded(loaded, ["live"], stop))
     async with open_log(loaded) as log:
         events = loaded.topic("events")
-        while (await log.committed(f"{loaded.namespace}live", events, [0]))[0] != len(RECORDS):
+        while (await log.committed(f"{loaded.namespace}live", events, [0]))[0] != count:
             await asyncio.sleep(0.01)
             assert not running.done()
     stop.set()
@@ -83,6 +83,15 @@ def test_an_unknown_segment_or_profile_is_said(octyseg, worked):
     code, _, err = octyseg("explain", "eve", "Buyer")
     assert code == 1
     assert err.startswith("octyseg: nothing is known of profile eve")
+
+
+def test_a_merged_profile_says_where_it_went(octyseg, worked, tmp_path):
+    merge = {"type": "merge", "profile_id": "ada", "into": "bob"}
+    (tmp_path / "events.jsonl").write_text(json.dumps(merge) + "\n")
+    assert octyseg("produce", tmp_path / "events.jsonl").code == 0
+    asyncio.run(asyncio.wait_for(work(len(RECORDS) + 1), 20))
+    code, _, err = octyseg("explain", "ada", "Buyer")
+    assert (code, err) == (1, "octyseg: profile ada was merged into bob: ask about that one\n")
 
 
 def test_who_is_behind_is_told(octyseg, worked, tmp_path):

@@ -16,7 +16,7 @@ from tests.engine.story import FUTURE_MS, GRACE_MS, RULES, TOPIC
 from tests.engine.test_laws import created_at, drain
 from tests.simulation.oracle_dynamic import Past, Turn, expected_turns, leaves, members_as_of, readable
 
-often = settings(max_examples=200, deadline=None)
+often = settings(max_examples=150, deadline=None)
 seldom = settings(max_examples=100, deadline=None)
 
 
@@ -197,7 +197,8 @@ def hand_over(partition, segment, records, arrival_ms, data):
         commands.append(Backfill(profile_id, segment.segment_id, segment.version, 0, entries))
     if data.draw(st.booleans()):
         commands += commands[:2]
-    commands.append(Ready(segment.segment_id, segment.version, 0))
+    below_offset = records[-1].offset + 1 if records else 0
+    commands.append(Ready(segment.segment_id, segment.version, below_offset))
     first = partition.handovers_asked = getattr(partition, "handovers_asked", 0)
     partition.handovers_asked = first + len(commands)
     sent = [

@@ -275,7 +275,8 @@ def test_a_hand_over_of_something_else_is_void_or_refused():
     told.send(Backfill("ada", "dyn", 1, 7, (Performed(3, ((START_MS, 1),)),)))
     told.adopt(dynamic(Did(0, "buy")), left_cart())
     told.send(Ready("left", 1, 7), Backfill("ada", "left", 1, 7))
-    assert [reason for reason, _ in told.refused] == ["bad_field"] * 3
+    told.send(Ready("dyn", 1, 6))
+    assert [reason for reason, _ in told.refused] == ["bad_field"] * 4
 
 
 @pytest.mark.parametrize("rule", [Did(0, "buy"), Either((GOLD, InSegment("left")))])

@@ -14,6 +14,7 @@ SEEDS = int(os.environ.get("OCTYSEG_SIMULATION_SEEDS", "8000")) // 8
 FIRST = int(os.environ.get("OCTYSEG_SIMULATION_FIRST", "0"))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_what_came_to_a_merged_profile_is_counted_once_where_it_went():
     for seed in range(FIRST, FIRST + SEEDS):
