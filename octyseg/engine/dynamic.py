@@ -220,7 +220,8 @@ def judge(subject: Subject, ruled: Ruled, stand: Stand, trigger: Trigger) -> boo
     anchor = f"{trigger.anchor}@{trigger.at_ms}#{state.sequence}"
     at_ms = trigger.at_ms
     if tag is None:
-        tag = Tag(segment.segment_id, segment.tag, "dynamic", segment.version, at_ms, anchor, at_ms, at_ms, at_ms)
+        first = trigger.anchor
+        tag = Tag(segment.segment_id, segment.tag, "dynamic", segment.version, at_ms, first, at_ms, at_ms, at_ms)
     subject.assign(
         tag,
         member=member,

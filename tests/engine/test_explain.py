@@ -88,6 +88,7 @@ def test_conditions_are_told_leaf_by_leaf_with_what_was_found():
     told.feed(told.write.event("buy", 10), told.write.event("buy", 20))
     found = why(told, "dyn", 30)
     assert (found.member, found.says, found.since_ms) == (True, True, START_MS + 20)
+    assert found.decided_by == ("octyseg.events-0-2",)
     assert [(one.asks, one.found, one.holds) for one in found.conditions] == [
         ("buy at least 2 times within 0.1 s", "2 or more", True),
         ('plan eq "gold"', '"tin"', False),
