@@ -131,8 +131,8 @@ def _dues(selector: Selector, entries: Entries) -> Iterator[int]:
         yield entries[0][0] + selector.span_ms
 
 
-def next_due(state: ProfileState, attributes: Mapping[str, Any], dynamics: Dynamics, low_ms: int) -> int | None:
-    """The first instant, not before `low_ms`, at which time may turn a leaf or let go of entries."""
+def dues_of(state: ProfileState, attributes: Mapping[str, Any], dynamics: Dynamics) -> list[int]:
+    """Every instant at which time may turn a leaf or let go of entries, those that are past among them."""
     dues: list[int] = []
     for key, entries in state.performed.items():
         selector = dynamics.selectors.get(key)
@@ -140,7 +140,17 @@ def next_due(state: ProfileState, attributes: Mapping[str, Any], dynamics: Dynam
             dues += _dues(selector, entries)
     for _, condition in dynamics.dated:
         dues += turning_points(condition, attributes)
-    return min((due_ms for due_ms in dues if due_ms >= low_ms), default=None)
+    return dues
+
+
+def next_due(state: ProfileState, attributes: Mapping[str, Any], dynamics: Dynamics, low_ms: int) -> int | None:
+    """The first of those instants that is not before `low_ms`."""
+    for key, entries in state.performed.items():
+        selector = dynamics.selectors.get(key)
+        if selector is not None and _is_spent(selector, entries, low_ms):
+            # Its window was longer when it was last looked at: an edit made it shorter.
+            return low_ms
+    return min((due_ms for due_ms in dues_of(state, attributes, dynamics) if due_ms >= low_ms), default=None)
 
 
 def prune(state: ProfileState, dynamics: Dynamics, horizon_ms: int) -> None:
@@ -148,11 +158,15 @@ def prune(state: ProfileState, dynamics: Dynamics, horizon_ms: int) -> None:
     gone = [
         key
         for key, entries in state.performed.items()
-        if (selector := dynamics.selectors.get(key)) is None
-        or (selector.span_ms is not None and not selector.forever and entries[0][0] + selector.span_ms < horizon_ms)
+        if (selector := dynamics.selectors.get(key)) is None or _is_spent(selector, entries, horizon_ms)
     ]
     for key in gone:
         del state.performed[key]
+
+
+def _is_spent(selector: Selector, entries: Entries, horizon_ms: int) -> bool:
+    """Whether even the newest entry has left every window."""
+    return selector.span_ms is not None and not selector.forever and entries[0][0] + selector.span_ms < horizon_ms
 
 
 def settle(subject: Subject, catalog: Catalog, stand: Stand, clock_ms: int) -> None:

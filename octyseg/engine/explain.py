@@ -202,12 +202,10 @@ def _dynamic_turns(subject: Subject, ruled: Ruled, catalog: Catalog, rules: Rule
     assert catalog.dynamics is not None
     low_ms = subject.now_ms - rules.grace_ms
     says = dynamic.is_member(subject, ruled, low_ms)
-    attributes = subject.attributes()
-    while (due_ms := dynamic.next_due(subject.state, attributes, catalog.dynamics, low_ms)) is not None:
-        if dynamic.is_member(subject, ruled, due_ms + 1) is not says:
+    for due_ms in sorted(dynamic.dues_of(subject.state, subject.attributes(), catalog.dynamics)):
+        if due_ms >= low_ms and dynamic.is_member(subject, ruled, due_ms + 1) is not says:
             yield Turn("time alone: what is counted leaves its window", due_ms + rules.grace_ms)
             break
-        low_ms = due_ms + 1
     names = {segment_id: segment.tag for segment_id, segment in catalog.segments.items()}
     for leaf in leaves_of(ruled.rule):
         yield Turn(f"another answer to: {asked(leaf, names)}")
