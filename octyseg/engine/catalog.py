@@ -3,21 +3,29 @@
 An event no definition cares about costs one look-up here and nothing else.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from octyseg.engine.selectors import Dynamics
 from octyseg.model.segment import Segment, Step
 
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
 
 class Parts(Struct, frozen=True, gc=False):
-    """The parts an event plays in one segment: opening it, advancing to steps, cancelling it."""
+    """The parts an event plays in one segment: opening it, advancing to steps, cancelling it.
+
+    `inaction` is the key of the inaction that it does, see `inaction_key`.
+    """
 
     opens: bool
     advances: tuple[int, ...]
     cancels: bool
+    inaction: int = 0
 
 
 class Interest(Struct, frozen=True, gc=False):
@@ -33,6 +41,7 @@ class Interest(Struct, frozen=True, gc=False):
     opens: Mapping[str, Any] | None
     advances: tuple[tuple[int, Mapping[str, Any]], ...]
     cancels: Mapping[str, Any] | None
+    inaction: int
     always: Parts | None
     sole: tuple[Mapping[str, Any], Parts] | None
 
@@ -84,11 +93,18 @@ def _interest(segment: Segment, event_type: str) -> Interest:
     )
     opens = first.properties if first.event_type == event_type else None
     cancels = _inaction_properties(later, event_type)
-    parts = Parts(opens is not None, tuple(index for index, _ in advances), cancels is not None)
+    inaction = 0 if cancels is None else inaction_key(event_type, cancels)
+    parts = Parts(opens is not None, tuple(index for index, _ in advances), cancels is not None, inaction)
     asked = [one for one in (opens, cancels, *(properties for _, properties in advances)) if one is not None]
     always = None if any(asked) else parts
     sole = (asked[0], parts) if len(asked) == 1 else None
-    return Interest(segment, opens, advances, cancels, always, sole)
+    return Interest(segment, opens, advances, cancels, inaction, always, sole)
+
+
+def inaction_key(event_type: str, properties: Mapping[str, Any], correlation: str | None = None) -> int:
+    """63 bits of what inactions are told apart by: segments that wait for the same share it."""
+    text = _encode([event_type, properties, correlation])
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()) >> 1
 
 
 def _inaction_properties(later: list[Step], event_type: str) -> Mapping[str, Any] | None:

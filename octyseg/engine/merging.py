@@ -13,10 +13,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from octyseg.engine import dynamic
-from octyseg.engine.catalog import Catalog
+from octyseg.engine.catalog import Catalog, inaction_key
 from octyseg.engine.dynamic import Noticed, Stand, Trigger
 from octyseg.engine.rules import DEDUPE_IDS, PARALLEL_INSTANCES, SIGHTINGS
-from octyseg.engine.sequence import inaction_key, note_inaction
+from octyseg.engine.sequence import note_inaction
 from octyseg.engine.state import Instance, ProfileState, encode_state
 from octyseg.engine.subject import Subject
 from octyseg.model.command import Backfill, Forward, Union, encode
@@ -150,11 +150,12 @@ def _united_instances(state: ProfileState, child: ProfileState, catalog: Catalog
                 yield from instances[-PARALLEL_INSTANCES:]
 
 
-def _was_done(segment: Segment, instance: Instance, inactions: dict[str, int]) -> bool:
+def _was_done(segment: Segment, instance: Instance, inactions: dict[int, int]) -> bool:
     """Whether what the instance waits not to happen happened on either side."""
-    if not segment.steps[instance.step].inaction:
+    awaited = segment.steps[instance.step]
+    if not awaited.inaction:
         return False
-    at_ms = inactions.get(inaction_key(segment.segment_id, instance.correlation))
+    at_ms = inactions.get(inaction_key(awaited.event_type, awaited.properties, instance.correlation))
     return at_ms is not None and instance.acted_ms <= at_ms <= instance.deadline_ms
 
 

@@ -73,9 +73,9 @@ class ProfileState(Struct, array_like=True, gc=False):
     records that arrived at the same instant.
     `performed` has the newest events (time, offset) that a selector of octyseg.engine.selectors picked, the
     newest first; the conditions of dynamic segments were followed up to `settled_ms` of the clock.
-    `inactions` has the newest time of an inaction's event by segment and correlation. A merged profile keeps
-    the command that hands it over in `handing` until no repeat of its input can come; `united` has the
-    profiles that were merged into this one, with the newest offsets of each that were applied here.
+    `inactions` has the newest time of each inaction that was done, by octyseg.engine.catalog.inaction_key.
+    A merged profile keeps the command that hands it over in `handing` until no repeat of its input can
+    come; `united` has the profiles that were merged into this one, with the newest offsets applied of each.
     """
 
     format: int = FORMAT
@@ -98,7 +98,7 @@ class ProfileState(Struct, array_like=True, gc=False):
     arrived_at_ms: int = 0
     performed: dict[int, list[tuple[int, int]]] = {}
     settled_ms: int = 0
-    inactions: dict[str, int] = {}
+    inactions: dict[int, int] = {}
     handing: bytes | None = None
     united: dict[str, list[int]] = {}
 
