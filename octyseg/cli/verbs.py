@@ -14,6 +14,7 @@ from octyseg.cli import (
     delete,
     dev,
     diff,
+    explain,
     get,
     produce,
     projection,
@@ -66,6 +67,7 @@ application.command("apply")(apply.apply)
 application.command("replay")(replay.replay)
 application.command("produce")(produce.produce)
 application.command("simulate")(simulate.simulate)
+application.command("explain")(explain.explain)
 application.command("tail")(tail.tail)
 application.command("worker")(worker.worker)
 application.command("dev")(dev.dev)

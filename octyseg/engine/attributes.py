@@ -33,8 +33,10 @@ def erase(subject: Subject, catalog: Catalog, at_ms: int) -> None:
     for tag in list(subject.state.tags):
         segment = catalog.segments.get(tag.segment_id)
         subject.remove(tag, "erased", at_ms, (), segment is None or segment.webhook)
-    sequence, events_offset = subject.state.sequence + 1, subject.state.events_offset
-    subject.state = ProfileState(sequence=sequence, events_offset=events_offset)
+    state = subject.state
+    subject.state = ProfileState(
+        sequence=state.sequence + 1, events_offset=state.events_offset, commands_offset=state.commands_offset
+    )
     subject.erased = True
 
 

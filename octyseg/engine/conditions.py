@@ -26,6 +26,27 @@ def admits(condition: Condition, attributes: Mapping[str, Any], now_ms: int) -> 
     return _OPERATORS[condition.operator](found, condition.value, now_ms)
 
 
+def is_missing(path: str, attributes: Mapping[str, Any]) -> bool:
+    """Whether the profile has nothing at the path, or null."""
+    return _find(path, attributes) is _MISSING
+
+
+def value_at(path: str, attributes: Mapping[str, Any]) -> Any:
+    """What the profile has at the path; None for nothing."""
+    found = _find(path, attributes)
+    return None if found is _MISSING else found
+
+
+def turning_points(condition: Condition, attributes: Mapping[str, Any]) -> tuple[int, ...]:
+    """The instants from which on time alone may make the condition say something else."""
+    if condition.operator not in {"within_last", "more_than_ago"}:
+        return ()
+    at_ms = _instant(_find(condition.path, attributes))
+    if at_ms is None:
+        return ()
+    return (at_ms, at_ms + amount_ms(condition.value))
+
+
 def _find(path: str, attributes: Mapping[str, Any]) -> Any:
     """The value at a dotted path; a bare name is looked up in profile_data when it is no attribute itself."""
     found: Any = attributes

@@ -29,10 +29,13 @@ def next_due(state: ProfileState, rules: Rules) -> int | None:
 
 
 def holds_nothing(state: ProfileState) -> bool:
-    """Whether the profile has nothing open, no tag and no attributes: only repeats are still known."""
+    """Whether nothing is open, tagged, said of the profile or counted by a condition: only repeats are still known."""
     return not (
         state.instances
         or state.tags
+        or state.performed
+        or state.merged_into
+        or state.created_at_ms is not None
         or state.customer_id
         or state.profile_data
         or state.platform_info

@@ -6,6 +6,7 @@ DEDUPE_WINDOW_MS = 24 * 60 * 60 * 1000
 DEDUPE_IDS = 64
 PARALLEL_INSTANCES = 16
 SIGHTINGS = 16
+INACTIONS = 16
 
 
 class Rules(Struct, frozen=True):

@@ -18,9 +18,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from octyseg.engine.catalog import Interest, Parts
+from octyseg.engine.catalog import Interest, Parts, inaction_key
 from octyseg.engine.matching import correlation_of, matches
-from octyseg.engine.rules import PARALLEL_INSTANCES, SIGHTINGS, Rules
+from octyseg.engine.rules import INACTIONS, PARALLEL_INSTANCES, SIGHTINGS, Rules
 from octyseg.engine.state import Instance, Sighting
 from octyseg.engine.subject import Match, Subject
 from octyseg.model.segment import Segment
@@ -45,7 +45,7 @@ def parts_of(interest: Interest, properties: Mapping[str, Any]) -> Parts | None:
     opens = interest.opens is not None and matches(interest.opens, properties, as_text)
     advances = tuple(index for index, wanted in interest.advances if matches(wanted, properties, as_text))
     cancels = interest.cancels is not None and matches(interest.cancels, properties, as_text)
-    return Parts(opens, advances, cancels) if opens or advances or cancels else None
+    return Parts(opens, advances, cancels, interest.inaction) if opens or advances or cancels else None
 
 
 def apply_all(subject: Subject, played: Iterable[tuple[Segment, Parts]], event: Happening, rules: Rules) -> None:
@@ -60,9 +60,23 @@ def apply_all(subject: Subject, played: Iterable[tuple[Segment, Parts]], event: 
         _apply(subject, segment, parts, event, correlation, rules)
         if parts.cancels:
             sighted[segment.segment_id] = correlation
+            inaction = parts.inaction
+            if correlation is not None:
+                last = segment.steps[-1]
+                inaction = inaction_key(last.event_type, last.properties, correlation)
+            if event.at_ms > subject.state.inactions.get(inaction, -1):
+                note_inaction(subject.state.inactions, inaction, event.at_ms)
     if sighted and event.at_ms + rules.grace_ms >= subject.now_ms:
         subject.state.sightings = [*subject.state.sightings, Sighting(event.event_id, event.at_ms, sighted)]
         del subject.state.sightings[:-SIGHTINGS]
+
+
+def note_inaction(inactions: dict[int, int], key: int, at_ms: int) -> None:
+    """Remember the newest; of too many the one that is longest ago goes."""
+    if at_ms > inactions.get(key, -1):
+        inactions[key] = at_ms
+        if len(inactions) > INACTIONS:
+            del inactions[min(inactions, key=inactions.__getitem__)]
 
 
 def _apply(  # noqa: PLR0917 - private, one caller

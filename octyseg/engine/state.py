@@ -71,6 +71,11 @@ class ProfileState(Struct, array_like=True, gc=False):
     `cooling` maps a segment to the instant until which further matches of it are quiet.
     `arrived_at_ms` is the arrival of the record applied last: what it made overdue waits for the
     records that arrived at the same instant.
+    `performed` has the newest events (time, offset) that a selector of octyseg.engine.selectors picked, the
+    newest first; the conditions of dynamic segments were followed up to `settled_ms` of the clock.
+    `inactions` has the newest time of each inaction that was done, by octyseg.engine.catalog.inaction_key.
+    A merged profile keeps the command that hands it over in `handing` until no repeat of its input can
+    come; `united` has the profiles that were merged into this one, with the newest offsets applied of each.
     """
 
     format: int = FORMAT
@@ -91,6 +96,11 @@ class ProfileState(Struct, array_like=True, gc=False):
     updated_at_ms: int | None = None
     merged_into: str | None = None
     arrived_at_ms: int = 0
+    performed: dict[int, list[tuple[int, int]]] = {}
+    settled_ms: int = 0
+    inactions: dict[int, int] = {}
+    handing: bytes | None = None
+    united: dict[str, list[int]] = {}
 
 
 encode_state = msgspec.msgpack.Encoder().encode

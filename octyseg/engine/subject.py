@@ -96,6 +96,14 @@ class Subject:
         self.state.tags.remove(tag)
         self._change(tag, "removed", reason, occurred_at_ms, f"{tag.anchor}@{tag.anchor_ms}", cause, webhook)
 
+    def assign(
+        self, tag: Tag, *, member: bool, reason: Reason, at_ms: int, anchor: str, cause: Sequence[str], webhook: bool
+    ) -> None:
+        """Give a tag or take it away for another reason than a sequence; the anchor is all that the id needs."""
+        (self.state.tags.append if member else self.state.tags.remove)(tag)
+        kind: Kind = "added" if member else "removed"
+        self._change(tag, kind, reason, at_ms, anchor, cause, webhook)
+
     def _change(  # noqa: PLR0917 - the parts of one TagChange, private
         self,
         tag: Tag,

@@ -6,6 +6,7 @@ until none is open.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import count
 
 import msgspec
 from msgspec import Struct
@@ -15,6 +16,7 @@ from octyseg.engine.partition import Decided, Partition
 from octyseg.engine.rules import Rules
 from octyseg.log.port import StoredRecord
 from octyseg.model.change import TagChange
+from octyseg.model.command import encode, key_of
 from octyseg.model.record import Instant, epoch_ms
 from octyseg.model.refusal import Refusal
 
@@ -36,7 +38,8 @@ def replay(
 ) -> Iterator[TagChange]:
     """The changes in order of emission. `on_refusal` hears of refused lines by their number, from 1."""
     partition = Partition(catalog, rules)
-    clock_ms = 0
+    partition.following.handovers.need_none()
+    clock_ms, asked = 0, count()
     for number, line in enumerate(lines):
         try:
             envelope = _open(line)
@@ -51,10 +54,19 @@ def replay(
                 yield from _changes(partition.tick(clock_ms))
         decided = partition.feed("replay", (StoredRecord(number, clock_ms, key, line),))
         yield from _changes(decided)
+        yield from _handed_over(partition, decided, asked, clock_ms)
         for refused in decided.refused:
             on_refusal(number + 1, refused.refusal)
     while drain and (due_ms := partition.next_due()) is not None:
         yield from _changes(partition.tick(due_ms + 1))
+
+
+def _handed_over(partition: Partition, decided: Decided, offsets: Iterator[int], clock_ms: int) -> Iterator[TagChange]:
+    """What merged profiles send to those they went to comes to them at once."""
+    while decided.sent:
+        sent = [StoredRecord(next(offsets), clock_ms, key_of(command), encode(command)) for command in decided.sent]
+        decided = partition.obey(sent)
+        yield from _changes(decided)
 
 
 def _changes(decided: Decided) -> Iterator[TagChange]:

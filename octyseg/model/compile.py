@@ -1,21 +1,25 @@
 """From a stored definition to the Segment the engine reads: minutes become milliseconds, names become values.
 
 `compile_segment` serves the catalog; `compile_definitions` serves replay and tests, where a file has no
-ids yet. The engine acts on live segments only, so the others carry no steps: their events must not
-cost it anything. It does not judge: what comes in has passed the rules.
+ids yet. The engine acts on live and dynamic segments only, so the others carry no steps: their events
+must not cost it anything. It does not judge: what comes in has passed the rules.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from octyseg.model.compile_rule import compile_condition, compile_rule
 from octyseg.model.definition import SegmentDefinition
 from octyseg.model.ids import id_of_name
 from octyseg.model.meaning import minutes_ms
-from octyseg.model.segment import Condition, Segment, Step
+from octyseg.model.segment import Segment, Step
 from octyseg.model.stored import StoredSegment
 
 
-def compile_segment(stored: StoredSegment) -> Segment:
-    """The segment for the engine; a deleted one is flagged, so that its tags are swept."""
+def compile_segment(stored: StoredSegment, ids: Mapping[str, str] | None = None) -> Segment:
+    """The segment for the engine; a deleted one is flagged, so that its tags are swept.
+
+    `ids` has the ids of segments by name, for the conditions that ask for other segments.
+    """
     definition = stored.definition
     live = definition.segment_type == "live"
     return Segment(
@@ -31,15 +35,18 @@ def compile_segment(stored: StoredSegment) -> Segment:
         notify=definition.notify,
         cooldown_ms=minutes_ms(definition.cooldown_minutes),
         tag_ttl_ms=minutes_ms(definition.tag_ttl_minutes or 0),
-        conditions=_conditions(definition),
+        conditions=tuple(map(compile_condition, definition.profile_conditions)),
         compat_octy=definition.compat == "octy",
         webhook=definition.webhook,
         deleted=stored.deleted_at_ms is not None,
+        rule=None if definition.conditions is None else compile_rule(definition.conditions, ids or {}),
     )
 
 
 def compile_definitions(definitions: Iterable[SegmentDefinition]) -> tuple[Segment, ...]:
     """Segments of definitions nobody has applied, with ids made of their names."""
+    definitions = tuple(definitions)
+    ids = {definition.segment_name: id_of_name(definition.segment_name) for definition in definitions}
     return tuple(
         compile_segment(
             StoredSegment(
@@ -49,7 +56,8 @@ def compile_definitions(definitions: Iterable[SegmentDefinition]) -> tuple[Segme
                 created_at_ms=0,
                 updated_at_ms=0,
                 definition=definition,
-            )
+            ),
+            ids,
         )
         for definition in definitions
     )
@@ -64,13 +72,4 @@ def _steps(definition: SegmentDefinition) -> tuple[Step, ...]:
             inaction=step.action_inaction == "inaction",
         )
         for step in definition.event_sequence
-    )
-
-
-def _conditions(definition: SegmentDefinition) -> tuple[Condition, ...]:
-    # An amount such as {days: 3} goes without the units it was not given in.
-    conditions = (condition.model_dump(mode="json", exclude_none=True) for condition in definition.profile_conditions)
-    return tuple(
-        Condition(path=condition["attribute"], operator=condition["operator"], value=condition.get("value"))
-        for condition in conditions
     )

@@ -11,6 +11,7 @@ from octyseg.model.change import TagChange
 
 CLAIM_KEY = b"\x00claim"
 SWEPT_KEY = b"\x00swept"
+ADOPTED_KEY = b"\x00adopted"
 MARKER_KEY = b"\x00marker"
 FLOOR_KEY = b"\x00floor"
 # A tombstone on `octyseg.state` says in a header whose it is.
@@ -51,10 +52,30 @@ class Swept(Struct, frozen=True, array_like=True):
     segment_ids: tuple[str, ...]
 
 
+class Adopted(Struct, frozen=True, array_like=True):
+    """How far a dynamic segment has come in this partition, under ADOPTED_KEY; a later record replaces it.
+
+    From `events_offset` on the partition remembers what the conditions count; what came before has to be
+    handed over (octyseg.model.command: Backfill, Ready). `ready_offset` is that of the Ready command, -1
+    while the segment is building; then its profiles are judged, as of `ready_ms`, and `judged` says that
+    all were. It holds for every version from `version` on that matches alike.
+    """
+
+    epoch: int
+    segment_id: str
+    version: int
+    events_offset: int
+    ready_offset: int = -1
+    ready_ms: int = 0
+    webhook: bool = False
+    judged: bool = False
+
+
 class Marker(Struct, frozen=True, array_like=True):
     """The end of a flush on `octyseg.state`: it covers outcomes below `outcomes_offset`.
 
-    `floor` is the highest sequence of any profile that the partition has forgotten.
+    `floor` is the highest sequence of any profile that the partition has forgotten, `adopted` how far
+    each dynamic segment has come.
     """
 
     epoch: int
@@ -62,6 +83,7 @@ class Marker(Struct, frozen=True, array_like=True):
     events_offset: int
     commands_offset: int
     floor: int
+    adopted: tuple[Adopted, ...] = ()
 
 
 class StateRecord(Struct, frozen=True, array_like=True):
@@ -84,6 +106,7 @@ class Floor(Struct, frozen=True, array_like=True):
 encode = msgspec.msgpack.Encoder().encode
 decode_outcome = msgspec.msgpack.Decoder(Outcome).decode
 _decode_claim = msgspec.msgpack.Decoder(Claim).decode
+decode_adopted = msgspec.msgpack.Decoder(Adopted).decode
 decode_swept = msgspec.msgpack.Decoder(Swept).decode
 decode_marker = msgspec.msgpack.Decoder(Marker).decode
 decode_state_record = msgspec.msgpack.Decoder(StateRecord).decode

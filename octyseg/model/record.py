@@ -144,6 +144,11 @@ def epoch_ms(created_at: Instant, arrival_ms: int) -> int | Refusal:
     return created_at
 
 
+def is_profile_id(text: str) -> bool:
+    """Whether the text may be the id of a profile."""
+    return not _identity_refusal(text.encode(), text)
+
+
 def _not_positive() -> Refusal:
     return Refusal("bad_time", "created_at lies at or before 1970: send the time of the event")
 

@@ -21,6 +21,7 @@ Reason = Literal[
     "bad_time",
     "no_zone",
     "future",
+    "merge_loop",
     "unsupported",
     "exhausted",
 ]

@@ -133,7 +133,8 @@ class Registry:
 
     def engine_segments(self) -> tuple[Segment, ...]:
         """The engine's catalog: active segments, and those being deleted flagged so that they are swept."""
-        return tuple(compile_segment(segment) for segment in self.segments())
+        ids = {segment.name: segment.segment_id for segment in self.active()}
+        return tuple(compile_segment(segment, ids) for segment in self.segments())
 
 
 def _read(key: bytes, value: bytes | None) -> Shape | str | None:

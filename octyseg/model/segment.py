@@ -33,11 +33,57 @@ class Condition(Struct, frozen=True):
     value: Any = None
 
 
+class Performed(Struct, frozen=True):
+    """A leaf on the events of the profile: how many of them there are in a window.
+
+    `leaf` counts the performed leaves of the rule from 0, as they are written. `at_most` None: no bound.
+    `within_ms` is the length of a window that moves with time, `between_ms` one that stands still, both
+    ends in it; neither: ever.
+    """
+
+    leaf: int
+    event_type: str
+    properties: dict[str, Any] = {}
+    at_least: int = 1
+    at_most: int | None = None
+    within_ms: int | None = None
+    between_ms: tuple[int, int] | None = None
+
+
+class InSegment(Struct, frozen=True):
+    """A leaf on being a member of another segment, or none of it."""
+
+    segment_id: str
+    member: bool = True
+
+
+class Every(Struct, frozen=True):
+    """All parts hold."""
+
+    parts: "tuple[Rule, ...]"
+
+
+class Either(Struct, frozen=True):
+    """At least one part holds."""
+
+    parts: "tuple[Rule, ...]"
+
+
+class Negated(Struct, frozen=True):
+    """The part is known not to hold."""
+
+    part: "Rule"
+
+
+Rule = Condition | Performed | InSegment | Every | Either | Negated
+
+
 class Segment(Struct, frozen=True):
     """What the engine needs of one definition.
 
     `version` counts every edit. `matching_since` is the lowest version whose matching rules equal
-    this one's: instances and tags earned under a version at or above it are still good.
+    this one's: instances and tags earned under a version at or above it are still good. `rule` is the
+    tree of conditions of a dynamic segment.
     """
 
     segment_id: str
@@ -56,3 +102,4 @@ class Segment(Struct, frozen=True):
     compat_octy: bool = False
     webhook: bool = True
     deleted: bool = False
+    rule: Rule | None = None

@@ -12,6 +12,8 @@ from octyseg.engine.catalog import Catalog
 from octyseg.log.port import Log, Reader, read_through
 from octyseg.model.registry import Registry
 
+_READ_WAIT_S = 1.0
+
 logger = structlog.get_logger(__name__)
 
 
@@ -31,6 +33,10 @@ class CatalogSource(Protocol):
         """Look for news without waiting; true when the catalog is another one now."""
         ...
 
+    async def catch_up(self) -> bool:
+        """Take in all that was appended before this call; true when the catalog is another one now."""
+        ...
+
     async def close(self) -> None:
         """Stop following."""
         ...
@@ -44,6 +50,7 @@ class CatalogFollower:
         self._topic = definitions_topic
         self._records: dict[bytes, bytes] = {}
         self._reader: Reader | None = None
+        self._position = 0
         self.registry = Registry.fold([])
         self.catalog = Catalog()
 
@@ -56,18 +63,34 @@ class CatalogFollower:
         self._fold()
         self._reader = self._log.reader()
         self._reader.seek(self._topic, 0, end)
+        self._position = end
 
     async def poll(self) -> bool:
-        """Take in what was appended since."""
+        """Take in what was appended since, as far as it has come."""
+        news = await self._read(0)
+        if news:
+            self._fold()
+        return news
+
+    async def catch_up(self) -> bool:
+        """Take in all that there is now."""
+        end = (await self._log.ends(self._topic, [0]))[0]
+        news = False
+        while self._position < end:
+            news = await self._read(_READ_WAIT_S) or news
+        if news:
+            self._fold()
+        return news
+
+    async def _read(self, wait_s: float) -> bool:
         assert self._reader is not None, "start comes first"
         news = False
-        for chunk in await self._reader.read(0):
+        for chunk in await self._reader.read(wait_s):
+            self._position = chunk.next_offset
             for batch in chunk.batches:
                 for record in batch:
                     self._keep(record.key, record.value)
                     news = True
-        if news:
-            self._fold()
         return news
 
     async def close(self) -> None:

@@ -10,8 +10,10 @@ from typing import Literal
 CrashPoint = Literal[
     "live.claimed",
     "live.restored",
+    "live.adopted",
     "live.decided",
     "live.deadlettered",
+    "live.sent",
     "live.written",
     "live.ticked",
     "flush.taken",

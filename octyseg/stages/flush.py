@@ -41,10 +41,16 @@ class Flush:
         """Look whether another wrote states since our last append; comes before `take`."""
         await self._take_back(engine, (await self._log.ends(self._topic, [self._partition]))[self._partition])
 
-    def take(self, engine: Partition, outcomes_offset: int, events_offset: int) -> Taken:
+    def take(self, engine: Partition, outcomes_offset: int, events_offset: int, commands_offset: int) -> Taken:
         """What is dirty now; the offsets are those the states cover, so nothing may be in flight."""
-        handled_offset = max(events_offset, engine.handled_offset)
-        marker = Marker(engine.epoch, outcomes_offset, handled_offset, 0, engine.shelf.floor)
+        marker = Marker(
+            engine.epoch,
+            outcomes_offset,
+            max(events_offset, engine.handled_offset),
+            max(commands_offset, engine.handled_commands),
+            engine.shelf.floor,
+            engine.following.handovers.table(),
+        )
         return Taken(engine.shelf.take_dirty(engine.shelf.dirty), marker)
 
     async def write(self, engine: Partition, taken: Taken) -> None:

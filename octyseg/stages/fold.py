@@ -4,20 +4,26 @@ The rebuild and the check of the projection ask here. What counts is decided by 
 so that they see what an owner would.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from octyseg.engine.state import ProfileState
 from octyseg.log.port import Log
+from octyseg.model.outcome import Adopted
 from octyseg.stages.outcomes import state_in
 from octyseg.stages.restore import read_outcomes, read_states
 
 
 class Fold(NamedTuple):
-    """Encoded states by profile id as of the offset `end` of outcomes, and the epoch that holds there."""
+    """Encoded states by profile id as of the offset `end` of outcomes, and the epoch that holds there.
+
+    `adopted` says how far each dynamic segment has come.
+    """
 
     states: dict[str, bytes]
     end: int
     epoch: int
+    adopted: Mapping[str, Adopted] = {}
 
     def state(self, profile_id: str) -> ProfileState:
         """One state, decoded."""
@@ -31,4 +37,4 @@ async def fold(log: Log, namespace: str, partition: int) -> Fold:
     end = (await log.ends(outcomes, [partition]))[partition]
     await read_outcomes(log, outcomes, partition, end, restored)
     states = {profile_id: newest.state for profile_id, newest in restored.profiles.items() if newest.state is not None}
-    return Fold(states, end, restored.epoch)
+    return Fold(states, end, restored.epoch, restored.adopted)

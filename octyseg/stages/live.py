@@ -1,4 +1,4 @@
-"""The live stage: events in, outcomes out, one writer per profile.
+"""The live stage: events and commands in, outcomes out, one writer per profile.
 
 handle: decide with the engine, write refused records to the dead letters and outcomes to `outcomes`,
 wait for both acknowledgements; only then may the host commit. tick: follow the catalog, move clocks
@@ -19,8 +19,8 @@ from octyseg import metrics
 from octyseg.engine.partition import Decided, Partition
 from octyseg.engine.rules import Rules
 from octyseg.log.port import Chunk, Log, NewRecord
-from octyseg.model.outcome import SWEPT_KEY, Swept, encode
-from octyseg.stages import deadletter, restore
+from octyseg.model.outcome import ADOPTED_KEY, SWEPT_KEY, Swept, encode
+from octyseg.stages import deadletter, handing, opening
 from octyseg.stages.catalog import CatalogSource
 from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.flush import Flush
@@ -45,20 +45,20 @@ class LiveConfig(Struct, frozen=True, kw_only=True):
 
 
 class _Open(Struct, eq=False):
-    """One partition in our hands; `position` is the offset handled up to, not fetched."""
+    """One partition in our hands; `positions` are the offsets handled up to, not fetched, by topic."""
 
     number: int
     engine: Partition
     ownership: Ownership
     flush: Flush
     lock: asyncio.Lock
-    position: int
+    positions: dict[str, int]
     flushed_s: float
     flushing: asyncio.Task[None] | None = None
 
 
 class LiveStage:
-    """Hosts one engine partition per partition of `events` it is given; see octyseg.stages.port."""
+    """Hosts one engine partition per partition of its inputs it is given; see octyseg.stages.port."""
 
     name = "live"
 
@@ -75,6 +75,7 @@ class LiveStage:
         self._log = log
         self._topic = topic
         self._events = topic("events")
+        self._commands = topic("commands")
         self._catalog = catalog
         self._config = config or LiveConfig()
         self._monotonic = monotonic
@@ -88,8 +89,8 @@ class LiveStage:
 
     @property
     def inputs(self) -> tuple[str, ...]:
-        """Events; their keys are profiles, and the key's partition is the profile's."""
-        return (self._events,)
+        """Events and commands; their keys are profiles, and the key's partition is the profile's."""
+        return (self._events, self._commands)
 
     async def start(self) -> None:
         """Read the catalog before any event is judged by it."""
@@ -102,11 +103,13 @@ class LiveStage:
     async def open(self, partition: int, positions: Mapping[str, int]) -> None:
         """Claim the partition and bring its profiles back."""
         begun_s = self._monotonic()
-        position = positions.get(self._events, 0)
+        own = {topic: positions.get(topic, 0) for topic in self.inputs}
         # Whoever gets a partition back after a long pause must not judge by the definitions of that time.
-        await self._follow()
-        ownership, restored = await self._claim(partition)
-        engine = await self._bring_back(partition, ownership.epoch, restored, position)
+        # Nor by older ones than owners before: what a dynamic segment counts must not have a gap.
+        await self._follow(to_the_end=True)
+        ownership, restored = await opening.claim(self._log, self._topic, partition, self._identity, self._pass_by)
+        engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch)
+        await opening.bring_back(engine, restored, *own.values())
         self._pass_by("live.restored")
         self._open[partition] = _Open(
             partition,
@@ -114,11 +117,12 @@ class LiveStage:
             ownership,
             Flush(self._log, self._topic("state"), partition, restored.state_offset, self._pass_by),
             asyncio.Lock(),
-            position,
+            own,
             self._monotonic() - self._config.flush_every_s * (partition % 8) / 8,
         )
         if engine.catalog is not self._catalog.catalog:
             engine.adopt(self._catalog.catalog)
+        await self._begin_dynamic(self._open[partition])
         seconds = self._monotonic() - begun_s
         metrics.RESTORE_SECONDS.labels(self.name).observe(seconds)
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._open))
@@ -127,39 +131,9 @@ class LiveStage:
             partition=partition,
             epoch=ownership.epoch,
             profiles=len(engine),
-            position=position,
+            positions=own,
             seconds=round(seconds, 3),
         )
-
-    async def _claim(self, partition: int) -> tuple[Ownership, restore.Restored]:
-        """Become the owner, and read all that owners before wrote up to our claim."""
-        outcomes = self._topic("outcomes")
-        restored = await restore.read_states(self._log, self._topic("state"), partition)
-        end = (await self._log.ends(outcomes, [partition]))[partition]
-        await restore.read_outcomes(self._log, outcomes, partition, end, restored)
-        ownership = Ownership(self._log, outcomes, partition, self._identity)
-        claimed_at = await ownership.claim(restored.epoch)
-        self._pass_by("live.claimed")
-        await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)
-        while restored.epoch >= ownership.epoch:
-            claimed_at = await ownership.claim(restored.epoch)
-            await restore.read_outcomes(self._log, outcomes, partition, claimed_at, restored)
-        for claim in restored.claims:
-            ownership.refuse_twin(claim)
-        return ownership, restored
-
-    async def _bring_back(self, partition: int, epoch: int, restored: restore.Restored, position: int) -> Partition:
-        """The engine with every profile as it was last written."""
-        engine = Partition(self._catalog.catalog, self._config.rules, partition, epoch)
-        engine.shelf.floor = restored.floor
-        engine.committed(position)
-        engine.handled(restored.events_offset)
-        for count, (profile_id, newest) in enumerate(restored.profiles.items()):
-            engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
-            if count % restore.RECORDS_BETWEEN_YIELDS == 0:
-                await asyncio.sleep(0)
-        engine.shelf.mark_dirty(restored.unflushed)
-        return engine
 
     async def close(self, partition: int) -> None:
         """Drop the partition; what was acknowledged is all there is."""
@@ -170,18 +144,23 @@ class LiveStage:
                 held.flushing.cancel()
                 await asyncio.gather(held.flushing, return_exceptions=True)
             async with held.lock:
-                logger.info("partition closed", partition=partition, position=held.position)
+                logger.info("partition closed", partition=partition, positions=held.positions)
 
     async def handle(self, chunk: Chunk) -> None:
-        """Decide about a chunk of events and write what follows."""
+        """Decide about a chunk of events or commands and write what follows."""
         held = self._open[chunk.partition]
+        if chunk.topic == self._commands:
+            # Who sent a command knew the definition it is about; so must whoever obeys it.
+            await self._follow(to_the_end=True)
         async with held.lock:
             with metrics.CHUNK_SECONDS.labels(self.name).time():
                 decided: list[Decided] = []
                 # Producers' batches may be tiny or huge; what is fed at once decides how long others wait.
                 records = chain.from_iterable(chunk.batches)
                 while some := list(islice(records, RECORDS_PER_FEED)):
-                    decided.append(held.engine.feed(chunk.topic, some))
+                    decided.append(
+                        held.engine.feed(chunk.topic, some) if chunk.topic == self._events else held.engine.obey(some)
+                    )
                     await asyncio.sleep(0)
                 self._pass_by("live.decided")
                 refused = [refusal for one in decided for refusal in one.refused]
@@ -190,7 +169,10 @@ class LiveStage:
                     await deadletter.send(self._log, self._topic("deadletter"), self.name, source, refused)
                     self._pass_by("live.deadlettered")
                 await self._write(held, decided)
-                held.position = chunk.next_offset
+                sent = [command for one in decided for command in one.sent]
+                if sent:
+                    await handing.send(self._log, self._commands, sent, self._pass_by)
+                held.positions[chunk.topic] = chunk.next_offset
         self._pass_by("live.written")
 
     async def committed(self, topic: str, partition: int, offset: int) -> None:
@@ -198,6 +180,8 @@ class LiveStage:
         held = self._open.get(partition)
         if held is not None and topic == self._events:
             held.engine.committed(offset)
+        elif held is not None:
+            held.engine.committed(0, offset)
 
     async def tick(self) -> None:
         """Follow the catalog, pass time where the partition has caught up, sweep and flush."""
@@ -208,12 +192,23 @@ class LiveStage:
         if self._open and self._has_reason_to_ask(now_s):
             self._asked_s = now_s
             await self._pass_time()
-        for held in self._open.values():
+        for held in list(self._open.values()):
+            await self._begin_dynamic(held)
             self._flush_when_due(held, now_s)
 
-    async def _follow(self) -> None:
+    async def _begin_dynamic(self, held: _Open) -> None:
+        """Say from which offset on new dynamic segments are followed; nothing may be in flight then."""
+        if not held.engine.following.handovers.awaits_adoption or held.lock.locked():
+            return
+        async with held.lock:
+            if self._open.get(held.number) is held:
+                held.engine.adopted(held.positions[self._events])
+                await self._write(held, [])
+                self._pass_by("live.adopted")
+
+    async def _follow(self, *, to_the_end: bool = False) -> None:
         async with self._following:
-            if await self._catalog.poll():
+            if await (self._catalog.catch_up() if to_the_end else self._catalog.poll()):
                 for held in self._open.values():
                     held.engine.adopt(self._catalog.catalog)
 
@@ -231,17 +226,19 @@ class LiveStage:
     async def _pass_time(self) -> None:
         """Ask the log for its time and ends, and let time pass where all of that was applied."""
         numbers = sorted(self._open)
-        told_ms, ends = await self._log.ends_as_of([self._events], numbers)
+        told_ms, ends = await self._log.ends_as_of(self.inputs, numbers)
         self._told_ms = told_ms
         caught_up = []
         for number in numbers:
             held = self._open.get(number)
             if held is None:
                 continue
-            behind = max(ends[self._events, number] - held.position, 0)
-            if not behind and not held.lock.locked():
+            behind = {topic: max(ends[topic, number] - held.positions[topic], 0) for topic in self.inputs}
+            # Commands do not hold time up: no deadline waits for what they say.
+            if not behind[self._events] and not held.lock.locked():
                 caught_up.append(self._pass_time_of(held, told_ms))
-            metrics.LAG_RECORDS.labels(self.name, self._events, number).set(behind)
+            for topic, records in behind.items():
+                metrics.LAG_RECORDS.labels(self.name, topic, number).set(records)
             metrics.CLOCK_LAG_SECONDS.labels(number).set(max(told_ms - held.engine.clock_ms, 0) / 1000)
             metrics.PROFILES.labels(number).set(len(held.engine))
             metrics.WAITING_PROFILES.labels(number).set(held.engine.shelf.waiting)
@@ -262,7 +259,7 @@ class LiveStage:
 
     async def _write(self, held: _Open, decided: list[Decided]) -> None:
         """Append what was decided and wait for the acknowledgement."""
-        records = []
+        records = [NewRecord(ADOPTED_KEY, encode(adopted)) for adopted in held.engine.take_handovers()]
         counts: Counter[str] = Counter()
         changes: Counter[tuple[str, str]] = Counter()
         for one in decided:
@@ -295,5 +292,6 @@ class LiveStage:
         async with held.lock:
             await held.ownership.check()
             await held.flush.check(held.engine)
-            taken = held.flush.take(held.engine, held.ownership.next_offset, held.position)
+            events_offset, commands_offset = (held.positions[topic] for topic in self.inputs)
+            taken = held.flush.take(held.engine, held.ownership.next_offset, events_offset, commands_offset)
         await held.flush.write(held.engine, taken)

@@ -13,13 +13,16 @@ from octyseg import logs, metrics
 from octyseg.engine.state import decode_state
 from octyseg.log.port import Log, Record, read_through
 from octyseg.model.outcome import (
+    ADOPTED_KEY,
     CLAIM_KEY,
     EPOCH_HEADER,
     FLOOR_KEY,
     MARKER_KEY,
     SWEPT_KEY,
+    Adopted,
     Claim,
     Marker,
+    decode_adopted,
     decode_claim,
     decode_floor,
     decode_marker,
@@ -33,20 +36,22 @@ logger = logs.get(__name__)
 
 
 class Newest(Struct):
-    """The newest known of one profile; `state` None: erased or forgotten at this sequence and offset."""
+    """The newest known of one profile; `state` None: erased or forgotten at this sequence and offsets."""
 
     epoch: int
     state: bytes | None
     sequence: int = 0
     events_offset: int = -1
+    commands_offset: int = -1
 
 
 class Restored(Struct):
     """What a partition held; `outcomes_offset` is where reading of `outcomes` has to go on.
 
-    Input below `events_offset` was applied before the last flush.
+    Input below `events_offset` and `commands_offset` was applied before the last flush.
     `unflushed` are the profiles whose newest state stands on `outcomes` alone: the next flush has to
-    write them, or its marker would cover outcomes that `state` knows nothing of.
+    write them, or its marker would cover outcomes that `state` knows nothing of. `adopted` says how far
+    each dynamic segment has come.
     """
 
     profiles: dict[str, Newest]
@@ -54,8 +59,10 @@ class Restored(Struct):
     floor: int = 0
     outcomes_offset: int = 0
     events_offset: int = 0
+    commands_offset: int = 0
     state_offset: int = 0
     claims: list[Claim] = []
+    adopted: dict[str, Adopted] = {}
     unflushed: set[str] = set()
 
 
@@ -81,7 +88,8 @@ async def read_states(log: Log, state_topic: str, partition: int) -> Restored:
             restored.floor = max(restored.floor, decode_floor(record.value).floor)
         else:
             flushed.take(record)
-    restored.events_offset = marker.events_offset
+    restored.adopted = {one.segment_id: one for one in marker.adopted}
+    restored.events_offset, restored.commands_offset = marker.events_offset, marker.commands_offset
     if flushed.overwritten:
         logger.warning("an owner that had lost the partition wrote states", states=len(flushed.overwritten))
     else:
@@ -142,7 +150,7 @@ def _state_in(record: Record) -> tuple[int | None, Newest | None]:
     if not read.erased:
         return read.epoch, Newest(read.epoch, read.state)
     stub = decode_state(read.state)
-    return read.epoch, Newest(read.epoch, None, stub.sequence, stub.events_offset)
+    return read.epoch, Newest(read.epoch, None, stub.sequence, stub.events_offset, stub.commands_offset)
 
 
 def _fold_outcome(restored: Restored, record: Record) -> None:
@@ -155,12 +163,17 @@ def _fold_outcome(restored: Restored, record: Record) -> None:
         return
     if record.key == SWEPT_KEY:
         return
+    if record.key == ADOPTED_KEY:
+        adopted = decode_adopted(record.value)
+        if adopted.epoch >= restored.epoch:
+            restored.adopted[adopted.segment_id] = adopted
+        return
     outcome = decode_outcome(record.value)
     if outcome.epoch < restored.epoch:
         metrics.VOID_OUTCOMES.labels("live").inc()
         return
     restored.epoch = outcome.epoch
-    newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset)
+    newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset, outcome.commands_offset)
     profile_id = record.key.decode()
     restored.profiles[profile_id] = newest
     restored.unflushed.add(profile_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 from octyseg.log.topics import partition_of
 from octyseg.model.compile import compile_definitions
 from octyseg.model.reading import load_definitions
-from octyseg.model.segment import MINUTE_MS, Segment, Step
+from octyseg.model.segment import DAY_MS, MINUTE_MS, Every, Negated, Performed, Rule, Segment, Step
 from octyseg.traffic.event import TrafficEvent
 from octyseg.traffic.uniform import uniform
 
@@ -66,4 +66,24 @@ def crowd(count: int) -> tuple[Segment, ...]:
             step = Step(first, {"device": "tablet"}, 30 * MINUTE_MS)
         steps = (step, Step(then, inaction=True))
         made.append(Segment(f"segment_{number:08x}", f"Crowd {number}", 1, "live", sub_type=2, steps=steps))
+    return tuple(made)
+
+
+def dynamic(count: int) -> tuple[Segment, ...]:
+    """So many dynamic segments on the types of the traffic, about as choosy as the ten live ones.
+
+    Counts in windows of days, two thirds of them with properties, a third without something else since.
+    """
+    types = tuple(dict.fromkeys(RELEVANT_TYPES))
+    wanted = ({"device": "mobile"}, {"category": "shoes"}, {"device": "tablet", "category": "garden"}, {})
+    made = []
+    for number in range(count):
+        first, then = types[number % len(types)], types[(number + 1) % len(types)]
+        properties = wanted[number % len(wanted)]
+        often = Performed(
+            0, first, properties, 1 + (number + (not properties)) % 4, within_ms=(1 + number % 60) * DAY_MS
+        )
+        seldom = Performed(1, then, wanted[(number + 1) % len(wanted)], within_ms=(1 + number % 7) * DAY_MS)
+        rule: Rule = (often, Every((often, Negated(seldom))), Every((often, seldom)))[number % 3]
+        made.append(Segment(f"segment_{number:08x}", f"Dynamic {number}", 1, "dynamic", rule=rule))
     return tuple(made)

@@ -308,14 +308,14 @@ def test_a_profile_record_from_the_future_is_refused_too():
     assert [reason for reason, _ in told.refused] == ["future"]
 
 
-def test_a_merge_is_refused_and_its_neighbours_are_not():
+def test_a_merge_into_itself_is_refused_and_its_neighbours_are_not():
     told = Told(segment(Step("buy")))
-    merge = {"type": "merge", "profile_id": "ada", "into": "bob", "created_at": START_MS}
+    merge = {"type": "merge", "profile_id": "ada", "into": "ada", "created_at": START_MS}
     assert told.feed(told.write.event("buy", 0), told.write.record("ada", merge, 0), told.write.event("buy", 1)) == [
         ("added", "matched", 0),
         ("refreshed", "matched", 1),
     ]
-    assert [(reason, record.offset) for reason, record in told.refused] == [("unsupported", 1)]
+    assert [(reason, record.offset) for reason, record in told.refused] == [("merge_loop", 1)]
 
 
 def test_erasing_takes_all_tags_and_leaves_nothing_to_restore():

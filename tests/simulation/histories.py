@@ -10,13 +10,30 @@ from random import Random
 import msgspec
 
 from octyseg.engine.rules import Rules
+from octyseg.log.topics import partition_of
 from octyseg.model import segment as model
 from octyseg.model.segment import DAY_MS, Condition, Segment
-from tests.simulation.plan import Arm, Compact, Crash, Edit, Plan, Produce, Rebalance, Resume, Step, Tags, Wait
+from tests.simulation.plan import (
+    Arm,
+    Ask,
+    Compact,
+    Crash,
+    Edit,
+    HandOver,
+    Plan,
+    Produce,
+    Rebalance,
+    Resume,
+    Step,
+    Tags,
+    Wait,
+)
 from tests.simulation.triggers import Trigger
 from tests.simulation.world import START_MS
 
 RULES = Rules(grace_ms=20, correction_horizon_ms=200, live_max_age_ms=400, future_ms=40)
+# Of two partitions, the first has p0, p1 and p2.
+PROFILES = ("p0", "p6", "p1", "p7", "p2")
 TYPES = ("add", "buy", "view")
 APART_MS = (0, 0, 0, 1, 5, 19, 20, 21, 40, 50, 79, 99, 100, 101, 119, 120, 121, 122, 150, 250)
 LAGS_MS = (0, 0, 0, 0, 0, 0, -1, -40, 1, 5, 19, 20, 21, 60, 120, 400, 401)
@@ -24,8 +41,10 @@ PROPERTIES = ({}, {"cart": 1}, {"cart": 2}, {"cart": 1, "big": True}, {"big": Tr
 CRASH_POINTS = (
     "live.claimed",
     "live.restored",
+    "live.adopted",
     "live.decided",
     "live.deadlettered",
+    "live.sent",
     "live.written",
     "live.ticked",
     "flush.taken",
@@ -39,8 +58,14 @@ BAD = (
     b"not json",
     b'{"profile_id": "p0"}',
     b'{"profile_id": "other", "event_type": "add", "event_properties": {}}',
-    b'{"type": "merge", "profile_id": "p0", "into": "p1"}',
+    b'{"type": "merge", "profile_id": "p0", "into": "p0"}',
     b'{"profile_id": "p0", "event_type": "add", "event_properties": {}, "created_at": 17}',
+)
+BAD_COMMANDS = (
+    b"not json",
+    b'{"type": "membership", "profile_id": "p0"}',
+    b'{"type": "invite", "profile_id": "p0"}',
+    b'{"type": "ready", "segment_id": "s0", "version": 1, "below_offset": 3}',
 )
 
 
@@ -49,6 +74,8 @@ def plan_of(seed):
     random = Random(seed)
     partitions, slots = random.choice(((1, 1), (1, 2), (2, 1), (2, 2)))
     segments = tuple(_segment(random, number) for number in range(random.choice((1, 2, 2, 3, 4))))
+    segments += tuple(_listed(random, number) for number in range(random.choice((0, 0, 1, 2))))
+    segments += tuple(_dynamic(random, number) for number in range(random.choice((0, 0, 1, 2))))
     options = {
         "ask_every_s": random.choice((0.0, 0.0, 0.05)),
         "flush_every_s": random.choice((0.0, 0.1, 0.5, 1e6)),
@@ -57,6 +84,28 @@ def plan_of(seed):
     }
     actions = _Script(random, partitions, slots, segments).write()
     return Plan(seed, partitions, slots, segments, RULES, options, tuple(actions))
+
+
+def merging_plan_of(seed):
+    """The plan of a seed in which profiles are merged, and segments that count exactly what came to each of them."""
+    plan = plan_of(seed)
+    random = Random(f"merging {seed}")
+    counting = tuple(
+        Segment(
+            f"d{event_type}{count}",
+            f"{event_type} {count}",
+            1,
+            "dynamic",
+            rule=model.Performed(0, event_type, {}, count, count),
+        )
+        for event_type in TYPES
+        for count in (1, 2, 3, 4, 5)
+    )
+    segments = (*(one for one in plan.segments if one.segment_type == "live"), *counting)
+    partitions = random.choice((1, 2, 2))
+    script = _Script(random, partitions, plan.slots, segments)
+    script.idle, script.merges, script.erasures, script.stays = False, random.choice((0.5, 1.5)), 0, True
+    return plan._replace(partitions=partitions, segments=segments, actions=tuple(script.write()))
 
 
 def _segment(random, number):
@@ -88,6 +137,40 @@ def _segment(random, number):
     )
 
 
+def _listed(random, number):
+    """A segment whose members come by command."""
+    kind = random.choice(("past", "static"))
+    return Segment(segment_id=f"m{number}", tag=f"listed {number}", version=1, segment_type=kind)
+
+
+def _dynamic(random, number):
+    """A segment of conditions; it may ask for the one before it, and for a list."""
+    rule = _rule(random, number)
+    return Segment(segment_id=f"d{number}", tag=f"dynamic {number}", version=1, segment_type="dynamic", rule=rule)
+
+
+def _rule(random, number):
+    at_least, at_most = random.choice(((1, None), (2, None), (0, 0), (0, 1), (2, 2)))
+    wanted = random.choice(({}, {}, {"big": True}))
+    window = random.choice((None, 60, 150, 600))
+    performed = model.Performed(0, random.choice(TYPES), wanted, at_least, at_most, window)
+    others = ["m0", *(f"d{other}" for other in range(number))]
+    leaf = random.choice(
+        (
+            performed,
+            performed,
+            Condition("plan", "eq", "gold"),
+            model.InSegment(random.choice(others), random.random() < 0.7),
+            msgspec.structs.replace(performed, leaf=1, event_type=random.choice(TYPES), at_least=1, at_most=None),
+        )
+    )
+    if leaf is performed:
+        return performed
+    if random.random() < 0.3:
+        leaf = model.Negated(leaf)
+    return random.choice((model.Every, model.Either))((performed, leaf))
+
+
 class _Script:
     """Writes the actions of one plan."""
 
@@ -96,26 +179,37 @@ class _Script:
         self.partitions = partitions
         self.slots = slots
         self.segments = segments
-        self.profiles = [f"p{number}" for number in range(random.choice((1, 2, 3, 5)))]
+        self.profiles = PROFILES[: random.choice((1, 2, 3, 5))]
         self.idle = random.random() < 0.3
+        # What is handed over goes to the partition that any producer would choose.
+        may_merge = partitions == 1 or not self.idle
+        self.merges = random.choice((0, 0, 0, 0.6)) if may_merge else 0
+        # Erased as one, repeats of any of them would be new events: that is told in stories of its own.
+        self.erasures = 0 if self.merges else random.choice((0.3, 0.6))
         self.trouble = random.choice((0.0, 0.1, 0.3, 0.3, 0.6))
         self.busy = random.choice((0.3, 1.0, 2.5))
         self.arrival_ms = START_MS
+        self.is_edited = self.stays = False
         self.sent = []
         self.actions = []
 
     def write(self):
         random = self.random
         count = random.choice((5, 15, 30, 45))
-        edit_at = random.randrange(count) if random.random() < 0.2 else None
-        long_wait_at = random.randrange(count) if random.random() < 0.1 else None
+        edit_at = random.randrange(count) if random.random() < 0.2 and not self.stays else None
+        long_wait_at = random.randrange(count) if random.random() < 0.1 and not self.stays else None
         off_until = 0
         for number in range(count):
             if number == edit_at:
+                self.is_edited = True
                 self.actions.append(Edit(self._edited(), settled=random.random() < 0.7))
             if number == long_wait_at:
                 self._forget()
             self._produce(number)
+            if random.random() < 0.4:
+                self._ask(number)
+            if self.is_edited and random.random() < 0.15:
+                self.actions.append(HandOver(random.randrange(self.partitions)))
             if random.random() < self.trouble:
                 self._trouble()
             if random.random() < 0.04:
@@ -129,7 +223,9 @@ class _Script:
         after_ms = random.choice(APART_MS)
         self.arrival_ms += after_ms
         profile = random.choice(self.profiles)
-        kind = random.choices(("event", "repeat", "profile", "erase", "bad"), (10, 2, 1, 0.4, 0.3))[0]
+        kind = random.choices(
+            ("event", "repeat", "profile", "erase", "bad", "merge"), (10, 2, 1, self.erasures, 0.3, self.merges)
+        )[0]
         known = [one for one in self.sent if one[0] == profile]
         if kind == "repeat" and known:
             value = random.choice(known)[1]
@@ -139,6 +235,8 @@ class _Script:
             value = {"type": "erase", "profile_id": profile, "created_at": self.arrival_ms}
             # Nobody knows the ids from before the erasure any more: a repeat would be a new event of an old id.
             self.sent = [one for one in self.sent if one[0] != profile]
+        elif kind == "merge":
+            value = {"type": "merge", "profile_id": profile, "into": random.choice(self.profiles)}
         elif kind == "bad":
             value = random.choice(BAD)
         else:
@@ -154,8 +252,33 @@ class _Script:
         encoded = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.actions.append(Produce(after_ms, self._partition_of(profile), profile.encode(), encoded))
 
+    def _ask(self, number):
+        """A command for somebody; now and then it comes twice, or is a bad one."""
+        random = self.random
+        listed = [one for one in self.segments if one.segment_type in {"past", "static"}]
+        profile = random.choice(self.profiles)
+        if not listed or random.random() < 0.1:
+            value = random.choice(BAD_COMMANDS)
+        else:
+            member = random.random() < 0.6
+            asked = {
+                "type": "membership",
+                "profile_id": profile,
+                "segment_id": random.choice(listed).segment_id,
+                "version": random.choice((1, 1, 1, 2)) if self.is_edited else 1,
+                "member": member,
+                "reason": random.choice(
+                    ("matched", "imported") if member else ("no_longer_matches", "removed_by_user")
+                ),
+                "as_of_ms": self.arrival_ms,
+                "anchor": f"r{number}",
+            }
+            value = json.dumps(asked).encode()
+        for _ in range(random.choice((1, 1, 1, 2))):
+            self.actions.append(Ask(self._partition_of(profile), profile.encode(), value))
+
     def _partition_of(self, profile):
-        return 0 if self.idle else int(profile[1:]) % self.partitions
+        return 0 if self.idle else partition_of(profile, self.partitions)
 
     def _work(self):
         """What workers get done before the next record."""
@@ -216,7 +339,9 @@ class _Script:
                 {"deleted": True},
             )
         )
+        if "steps" in change and edited[at].rule is not None:
+            change["rule"] = _rule(random, 0)
         edited[at] = msgspec.structs.replace(edited[at], **change)
         if random.random() < 0.3:
-            edited.append(_segment(random, len(edited)))
+            edited.append(random.choice((_segment, _dynamic))(random, len(edited)))
         return tuple(edited)

@@ -19,6 +19,20 @@ class Produce(NamedTuple):
     value: bytes
 
 
+class Ask(NamedTuple):
+    """A command arrives."""
+
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class HandOver(NamedTuple):
+    """The batch agent hands dynamic segments their history, as far as they wait for it."""
+
+    partition: int
+
+
 class Wait(NamedTuple):
     """Time passes and nothing comes."""
 
@@ -73,7 +87,7 @@ class Edit(NamedTuple):
     settled: bool
 
 
-Action = Produce | Wait | Step | Tags | Arm | Crash | Resume | Rebalance | Compact | Edit
+Action = Produce | Ask | HandOver | Wait | Step | Tags | Arm | Crash | Resume | Rebalance | Compact | Edit
 
 
 class Plan(NamedTuple):

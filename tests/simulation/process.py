@@ -10,24 +10,32 @@ NAMESPACE = "octyseg."
 
 
 class Process:
-    """A stage in a process of its own; `partitions` are those it has open, and how far it handled them."""
+    """A stage in a process of its own; `positions` say how far it handled each topic of each partition it has open."""
 
     def __init__(self, log, stage):
         self.log = log
         self.stage = stage
-        self.partitions: dict[int, int] = {}
-        self.committed: dict[int, int] = {}
+        self.positions: dict[tuple[str, int], int] = {}
+        self.commits: dict[tuple[str, int], int] = {}
         self.started = False
         self.opening = False
         self.is_out = False
         self.task: asyncio.Task | None = None
         self._reader = log.reader()
-        (self._topic,) = stage.inputs
         self._group = f"{NAMESPACE}{stage.name}"
 
     @property
     def is_paused(self):
         return self.log.paused is not None
+
+    @property
+    def partitions(self):
+        """How far the first input of each open partition was handled."""
+        return {partition: at for (topic, partition), at in self.positions.items() if topic == self.stage.inputs[0]}
+
+    def is_at(self, ends):
+        """Whether everything up to these ends, by topic and partition, was handled and committed."""
+        return all(self.positions.get(place) == end == self.commits.get(place) for place, end in ends.items())
 
     async def follow(self, assigned):
         """Close what went to others, open what is ours now."""
@@ -39,36 +47,46 @@ class Process:
         for partition in assigned:
             if partition not in self.partitions:
                 self.opening = True
-                committed = await self.log.committed(self._group, self._topic, [partition])
-                position = committed[partition] or 0
-                await self.stage.open(partition, {self._topic: position})
+                positions = {}
+                for topic in self.stage.inputs:
+                    committed = await self.log.committed(self._group, topic, [partition])
+                    positions[topic] = committed[partition] or 0
+                await self.stage.open(partition, positions)
                 self.opening = False
-                self._reader.seek(self._topic, partition, position)
-                self.partitions[partition] = self.committed[partition] = position
+                for topic, position in positions.items():
+                    self._reader.seek(topic, partition, position)
+                    self.positions[topic, partition] = self.commits[topic, partition] = position
 
     async def close(self, partition):
-        self.partitions.pop(partition, None)
-        self._reader.drop(self._topic, partition)
+        for topic in self.stage.inputs:
+            self.positions.pop((topic, partition), None)
+            self._reader.drop(topic, partition)
         await self.stage.close(partition)
 
     async def read(self):
-        """Handle one chunk of every partition that has something."""
+        """Handle one chunk of every place that has something."""
         for chunk in await self._reader.read(0):
-            await self.stage.handle(chunk)
-            if chunk.partition in self.partitions:
-                self.partitions[chunk.partition] = chunk.next_offset
+            if (chunk.topic, chunk.partition) in self.positions:
+                await self.stage.handle(chunk)
+            if (chunk.topic, chunk.partition) in self.positions:
+                self.positions[chunk.topic, chunk.partition] = chunk.next_offset
 
     async def tick(self):
         await self.stage.tick()
 
     async def commit(self):
         """Tell the group how far all partitions were handled."""
-        news = {one: offset for one, offset in self.partitions.items() if offset != self.committed[one]}
-        if news:
-            await self.log.commit(self._group, self._topic, news)
-            self.committed.update(news)
-            for partition, offset in news.items():
-                await self.stage.committed(self._topic, partition, offset)
+        for topic in self.stage.inputs:
+            news = {
+                partition: at
+                for (of_topic, partition), at in self.positions.items()
+                if of_topic == topic and at != self.commits[topic, partition]
+            }
+            if news:
+                await self.log.commit(self._group, topic, news)
+                for partition, offset in news.items():
+                    self.commits[topic, partition] = offset
+                    await self.stage.committed(topic, partition, offset)
 
     def kill(self):
         """No more steps of it, ever."""

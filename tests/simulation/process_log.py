@@ -60,6 +60,9 @@ class ProcessLog:
         await self._before("committed")
         return answer
 
+    async def partitions(self, topic):
+        return await self.log.partitions(topic)
+
     def reader(self):
         return ProcessReader(self)
 

@@ -10,15 +10,19 @@ from itertools import pairwise
 from octyseg.engine.partition import Partition
 from octyseg.log.port import read_through
 from octyseg.model.change import from_json, rfc3339
-from octyseg.model.record import Merge, decode, epoch_ms
+from octyseg.model.record import Erase, Event, Merge, decode, epoch_ms
 from octyseg.model.refusal import Refusal
+from octyseg.model.segment import InSegment, Performed
 from octyseg.projection.content import content_of
 from octyseg.stages import restore
 from octyseg.stages.fold import fold
+from tests.simulation.histories import BAD_COMMANDS
 from tests.simulation.oracle import expected_changes
+from tests.simulation.oracle_dynamic import Past, expected_turns, is_member, leaves, readable
+from tests.simulation.oracle_membership import Asked, expected_memberships
 from tests.simulation.plan import Edit
 from tests.simulation.process import NAMESPACE
-from tests.simulation.world import EVENTS, World
+from tests.simulation.world import COMMANDS, EVENTS, World
 
 
 class Wrong(AssertionError):
@@ -34,6 +38,9 @@ def run(plan):
 
 async def _run(world):
     await world.run()
+    groups = await _merged(world)
+    world.merged = {profile_id for group in groups for profile_id in group}
+    await _compare_groups(world, groups)
     for partition in range(world.plan.partitions):
         await _judge(world, partition)
 
@@ -42,11 +49,15 @@ async def _judge(world, partition):
     events = await _read(world, "events", partition)
     published = await _read(world, "tags", partition)
     changes = _once(published)
+    commands = await _read(world, "commands", partition)
     _compare(world, partition, events, changes)
-    await _compare_dead_letters(world, partition, events)
+    _compare_memberships(world, partition, events, commands, changes)
+    _compare_turns(world, partition, events, changes)
+    await _compare_dead_letters(world, partition, events, commands)
+    _compare_members(world, partition, events)
     await _compare_states(world, partition)
     count = sum(map(len, changes.values()))
-    world.counts.update(events=len(events), changes=count, repeats=len(published) - count)
+    world.counts.update(events=len(events), commands=len(commands), changes=count, repeats=len(published) - count)
     world.reasons.update(change.reason for of_profile in changes.values() for change in of_profile)
 
 
@@ -74,12 +85,15 @@ def _compare(world, partition, events, changes):
     expected = expected_changes(
         plan.segments, events, plan.rules, topic=EVENTS, partition=partition, revisions=world.revisions[partition]
     )
-    loose = _loose(world)
+    # Members by command come from a log of their own: when, between events, is not foretold.
+    loose = _loose(world) | _by_command(world) | _dynamic(world)
     for profile_id in sorted({*expected, *changes}):
         ours = changes.get(profile_id, [])
         if any(before.sequence >= after.sequence for before, after in pairwise(ours)):
             raise Wrong(f"sequences of {profile_id} do not rise: {[one.sequence for one in ours]}")
         _assert_sense(profile_id, ours)
+        if profile_id in world.merged:
+            continue
         told = [_told(one) for one in ours if one.segment_id not in loose]
         wanted = [_wanted(one) for one in expected.get(profile_id, []) if one.segment_id not in loose]
         for number, (one, other) in enumerate(
@@ -87,6 +101,181 @@ def _compare(world, partition, events, changes):
         ):
             if one != other:
                 raise Wrong(f"change {number} of {profile_id} is\n  {one}, expected\n  {other}")
+
+
+async def _merged(world):
+    """The groups of profiles that merge records connect, over all partitions."""
+    groups = []
+    for partition in range(world.plan.partitions):
+        for _, record in [(one.offset, one) for one in await _read(world, "events", partition)]:
+            read = decode(record.key, record.value)
+            if isinstance(read, Merge):
+                group = {read.profile_id, read.into}
+                for other in [one for one in groups if one & group]:
+                    groups.remove(other)
+                    group |= other
+                groups.append(group)
+    return [group for group in groups if len(group) > 1]
+
+
+async def _compare_groups(world, groups):
+    """Whoever was merged has nothing left, and where it went everything of it is counted, once."""
+    events = [one for partition in range(world.plan.partitions) for one in await _read(world, "events", partition)]
+    states = {}
+    for partition in range(world.plan.partitions):
+        engine = world.engine(partition)
+        states |= {profile_id: engine.state_of(profile_id) for profile_id in engine.shelf.ids()}
+    erased = {read.profile_id for _, read, _ in readable(events, world.plan.rules) if isinstance(read, Erase)}
+    for group in groups:
+        if group & erased or _edited_ever(world):
+            continue
+        world.counts["merged groups"] += 1
+        for root in {_root(profile_id, states) for profile_id in group}:
+            tree = {profile_id for profile_id in group if _root(profile_id, states) == root}
+            _compare_root(world, root, tree, events, states)
+
+
+def _root(profile_id, states):
+    seen = set()
+    while profile_id in states and states[profile_id].merged_into is not None:
+        if profile_id in seen:
+            raise Wrong(f"profiles are merged in a circle: {seen}")
+        seen.add(profile_id)
+        profile_id = states[profile_id].merged_into
+    return profile_id
+
+
+def _compare_root(world, root, tree, events, states):
+    for child in tree - {root}:
+        if states[child].tags or states[child].instances or states[child].performed:
+            raise Wrong(f"{child} was merged into {root} and still has something: {states[child]}")
+    past = Past()
+    for _, read, at_ms in readable(events, world.plan.rules):
+        if read.profile_id in tree and isinstance(read, Event):
+            past.take(read, at_ms)
+    state = states.get(root)
+    held = {tag.segment_id for tag in state.tags} if state else set()
+    past.attributes = {} if state and state.created_at_ms is not None else None
+    for segment in world.plan.segments:
+        if segment.rule is None or not all(isinstance(leaf, Performed) for leaf in leaves(segment.rule)):
+            continue
+        wanted = is_member(segment, past, world.now_ms - world.plan.rules.grace_ms - 1)
+        if wanted != (segment.segment_id in held):
+            raise Wrong(f"{root}, which {sorted(tree)} are, in {segment.segment_id}: expected {wanted}: {state}")
+
+
+def _by_command(world):
+    """The segments whose members come by command."""
+    return {one.segment_id for one in _ever(world) if one.segment_type in {"past", "static"}}
+
+
+def _dynamic(world):
+    return {one.segment_id for one in _ever(world) if one.segment_type == "dynamic"}
+
+
+def _ever(world):
+    """All segments there ever were, in every version."""
+    edits = [one for action in world.plan.actions if isinstance(action, Edit) for one in action.segments]
+    return (*world.plan.segments, *edits)
+
+
+def _compare_turns(world, partition, events, changes):
+    """Segments of events and attributes alone, which were there from the start: each turn at its time."""
+    edited = {one.segment_id for one in _ever(world) if one not in world.plan.segments} | _edited(world)
+    own = [one for one in world.plan.segments if one.rule is not None and one.segment_id not in edited]
+    names = {one.segment_id for one in own if _asks(one) <= {other.segment_id for other in own}}
+    own = [one for one in own if _asks(one) | {one.segment_id} <= names]
+    expected = expected_turns(own, events, world.plan.rules)
+    # An erasure may overtake a hand-over to a segment that counts the same events.
+    strange = _strange(events, world.plan.rules) if _edited_ever(world) else set()
+    for profile_id in sorted({*expected, *changes} - strange - world.merged):
+        for segment in own:
+            told = [
+                (one.kind, one.occurred_at)
+                for one in changes.get(profile_id, [])
+                if one.segment_id == segment.segment_id
+            ]
+            wanted = [
+                (one.kind, rfc3339(one.occurred_at_ms))
+                for one in expected.get(profile_id, [])
+                if one.segment_id == segment.segment_id
+            ]
+            if told != wanted:
+                raise Wrong(f"turns of {profile_id} in {segment.segment_id} are\n  {told}, expected\n  {wanted}")
+
+
+def _edited(world):
+    """The segments that are not in every edit as they are in the plan."""
+    edits = [action.segments for action in world.plan.actions if isinstance(action, Edit)]
+    return {one.segment_id for one in world.plan.segments for segments in edits if one not in segments}
+
+
+def _asks(segment):
+    return {leaf.segment_id for leaf in leaves(segment.rule) if isinstance(leaf, InSegment)}
+
+
+def _compare_members(world, partition, events):
+    """Who is a member in the end, of every dynamic segment that is in force, whatever happened to it on the way."""
+    engine = world.engine(partition)
+    dynamics = engine.catalog.dynamics
+    if dynamics is None:
+        return
+    strange = _strange(events, world.plan.rules) if _edited_ever(world) else set()
+    pasts = {}
+    for _, read, at_ms in readable(events, world.plan.rules):
+        pasts.setdefault(read.profile_id, Past()).take(read, at_ms)
+    ids = {one.segment.segment_id for one in dynamics.ruled}
+    for profile_id in sorted({*pasts, *engine.shelf.ids()} - strange - world.merged):
+        state = engine.state_of(profile_id)
+        held = {tag.segment_id for tag in state.tags} if state else set()
+        past = pasts.get(profile_id, Past())
+        past.members = held - ids
+        for ruled in dynamics.ruled:
+            if is_member(ruled.segment, past, world.now_ms - world.plan.rules.grace_ms - 1):
+                past.members.add(ruled.segment.segment_id)
+        if past.members != held:
+            raise Wrong(f"{profile_id} is a member of {sorted(held)}, expected {sorted(past.members)}: {state}")
+
+
+def _edited_ever(world):
+    return any(isinstance(action, Edit) for action in world.plan.actions)
+
+
+def _strange(events, rules):
+    """Profiles with repeats or erasures: where those fall into a hand-over, the end is not foretold."""
+    known, strange = set(), set()
+    for _, read, _ in readable(events, rules):
+        place = (read.profile_id, getattr(read, "event_id", None))
+        if isinstance(read, Erase) or (place[1] is not None and place in known):
+            strange.add(read.profile_id)
+        known.add(place)
+    return strange
+
+
+def _compare_memberships(world, partition, events, commands, changes):
+    """What commands led to, segment by segment, for every profile that was never erased."""
+    erased = {one.key.decode() for one in events if b'"erase"' in one.value}
+    expected = expected_memberships(world.plan.segments, commands, world.asked_before[partition])
+    told = {}
+    for profile_id, of_profile in changes.items():
+        for change in of_profile:
+            told.setdefault((profile_id, change.segment_id), []).append(_asked(change))
+    for profile_id, segment_id in sorted({*expected, *told}):
+        if profile_id in erased | world.merged or segment_id not in _by_command(world) - _loose(world):
+            continue
+        ours, wanted = told.get((profile_id, segment_id), []), expected.get((profile_id, segment_id), [])
+        if ours != [one._replace(occurred_at_ms=_shown_time(one)) for one in wanted]:
+            raise Wrong(f"memberships of {profile_id} in {segment_id} are\n  {ours}, expected\n  {wanted}")
+
+
+def _asked(change):
+    swept = change.reason.startswith("definition")
+    occurred_at = None if swept else change.occurred_at
+    return Asked(change.kind, change.reason, occurred_at, change.cause, change.change_id)
+
+
+def _shown_time(asked):
+    return None if asked.occurred_at_ms is None else rfc3339(asked.occurred_at_ms)
 
 
 def _loose(world):
@@ -123,22 +312,25 @@ def _wanted(change):
     return (change.segment_id, change.kind, change.reason, occurred_at, change.cause, change.change_id)
 
 
-async def _compare_dead_letters(world, partition, events):
+async def _compare_dead_letters(world, partition, events, commands):
     """Every refused record is there byte for byte, no other is; repeats are allowed."""
-    refused = {(one.offset, one.key, one.value) for one in events if _is_refused(one, world.plan.rules)}
+    refused = {(EVENTS, one.offset, one.key, one.value) for one in events if _is_refused(one, world.plan.rules)}
+    refused |= {(COMMANDS, one.offset, one.key, one.value) for one in commands if one.value in BAD_COMMANDS}
     letters = set()
     for record in await _read(world, "deadletter", 0):
         headers = dict(record.headers)
-        if int(headers["partition"]) == partition:
-            letters.add((int(headers["offset"]), record.key, record.value))
+        if int(headers["partition"]) == partition and headers["reason"] != b"merge_loop":
+            letters.add((headers["topic"].decode(), int(headers["offset"]), record.key, record.value))
     if letters != refused:
         raise Wrong(f"dead letters are {letters}, refused were {refused}")
 
 
 def _is_refused(record, rules):
     read = decode(record.key, record.value)
-    if isinstance(read, Refusal | Merge):
+    if isinstance(read, Refusal):
         return True
+    if isinstance(read, Merge):
+        return False
     at_ms = epoch_ms(read.created_at, record.timestamp)
     return isinstance(at_ms, Refusal) or at_ms > record.timestamp + rules.future_ms
 
@@ -152,9 +344,10 @@ async def _compare_states(world, partition):
     if restored.epoch > engine.epoch:
         return  # claimed late by one who was put out: the owner sees it at its next append
     successor = Partition(engine.catalog, world.plan.rules, partition, engine.epoch)
-    successor.committed(engine.committed_offset)
+    successor.committed(engine.committed_offset, engine.committed_commands)
+    successor.following.handovers.restore(restored.adopted.values())
     for profile_id, newest in restored.profiles.items():
-        successor.restore(profile_id, newest.state, newest.sequence, newest.events_offset)
+        successor.restore(profile_id, newest.state, newest.sequence, newest.events_offset, newest.commands_offset)
     # Swept first, then looked at once more: whoever has nothing left is forgotten on both sides.
     for later_ms in (1, 2, 3):
         successor.tick(world.now_ms + later_ms)
@@ -162,6 +355,10 @@ async def _compare_states(world, partition):
     folded = await fold(world.log, NAMESPACE, partition)
     for profile_id in sorted({*engine.shelf.ids(), *successor.shelf.ids()}):
         ours, theirs = engine.state_of(profile_id), successor.state_of(profile_id)
+        for state in (ours, theirs):
+            if state is not None:
+                # How far time was followed in vain is not written down.
+                state.settled_ms = 0
         if ours != theirs:
             raise Wrong(f"state of {profile_id} is {ours}, a successor has {theirs}")
         if _shown(folded.state(profile_id) if profile_id in folded.states else None) != _shown(ours):

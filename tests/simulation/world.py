@@ -15,14 +15,15 @@ from octyseg.log.memory_faults import Faults
 from octyseg.log.port import NewRecord
 from octyseg.stages.tags import TagsStage
 from tests.simulation.group import Group
+from tests.simulation.handing_over import hand_over
 from tests.simulation.oracle import Revision
-from tests.simulation.plan import Arm, Compact, Crash, Edit, Produce, Rebalance, Resume, Step, Tags, Wait
+from tests.simulation.plan import Arm, Ask, Compact, Crash, Edit, HandOver, Produce, Rebalance, Resume, Step, Tags, Wait
 from tests.simulation.process import NAMESPACE, Process
 from tests.simulation.process_log import ProcessLog
 from tests.simulation.triggers import Armed, Crashed
 
 START_MS = 1_700_000_000_000
-EVENTS, OUTCOMES = NAMESPACE + "events", NAMESPACE + "outcomes"
+EVENTS, COMMANDS = NAMESPACE + "events", NAMESPACE + "commands"
 ROUNDS = 400
 
 
@@ -52,6 +53,8 @@ class Follower:
         self.catalog = self._definitions.catalog
         return news
 
+    catch_up = poll
+
     async def close(self):
         pass
 
@@ -66,6 +69,7 @@ class World(Faults):
         self.log = MemoryLog(lambda: self.now_ms, self)
         self.definitions = Definitions(plan.segments)
         self.revisions = {partition: [] for partition in range(plan.partitions)}
+        self.asked_before = {partition: [] for partition in range(plan.partitions)}
         self.group = Group(self)
         self.armed_tags = Armed()
         self.tags = None
@@ -94,6 +98,10 @@ class World(Faults):
             case Produce(after_ms, partition, key, value):
                 self.now_ms += after_ms
                 await self.log.append(EVENTS, partition, [NewRecord(key, value)])
+            case Ask(partition, key, value):
+                await self.log.append(COMMANDS, partition, [NewRecord(key, value)])
+            case HandOver(partition):
+                await self._hand_over(partition)
             case Wait(ms):
                 self.now_ms += ms
             case Step(slot, what, limit):
@@ -121,6 +129,12 @@ class World(Faults):
             case Compact():
                 self.log.compact()
 
+    async def _hand_over(self, partition):
+        self.read_limit = 1_000_000
+        dynamic = [one for one in self.definitions.catalog.segments.values() if one.rule is not None]
+        handed = await hand_over(self.log, partition, dynamic, self.plan.rules)
+        self.counts["handed over"] += handed
+
     async def _tags(self, what):
         if what == "crash":
             self.tags = None
@@ -142,6 +156,8 @@ class World(Faults):
             await self._settle()
             for partition, end in (await self.log.ends(EVENTS, range(self.plan.partitions))).items():
                 self.revisions[partition].append(Revision(end, self.now_ms, segments))
+            for partition, end in (await self.log.ends(COMMANDS, range(self.plan.partitions))).items():
+                self.asked_before[partition].append((end, segments))
         self.definitions.catalog = Catalog(segments)
         if settled:
             await self._settle()
@@ -153,19 +169,21 @@ class World(Faults):
             for what in ("read", "tick", "commit"):
                 for slot in range(self.plan.slots):
                     await self.group.step(slot, what)
-            ends = await self.log.ends(EVENTS, range(self.plan.partitions))
-            if all([await self._is_settled(partition, end) for partition, end in ends.items()]):
+            if all([await self._is_settled(partition) for partition in range(self.plan.partitions)]):
                 return
             # A worker that asked for the time a moment ago does not ask again at once.
             self.now_ms += 200
         raise AssertionError("the workers do not come to rest")
 
-    async def _is_settled(self, partition, end):
+    async def _is_settled(self, partition):
         process = self.group.owner(partition)
-        if process is None or process.partitions.get(partition) != end or process.committed[partition] != end:
+        _, ends = await self.log.ends_as_of((EVENTS, COMMANDS), [partition])
+        if process is None or not process.is_at(ends):
             return False
         engine = self.engine(partition)
-        return engine.clock_ms == self.now_ms and not engine._unswept
+        if engine._unswept or engine._unjudged or engine.following.handovers.awaits_adoption:
+            return False
+        return engine.clock_ms == self.now_ms
 
     def engine(self, partition):
         return self.group.owner(partition).stage._open[partition].engine
@@ -176,6 +194,9 @@ class World(Faults):
             armed.disarm()
         while self.group.has_paused:
             await self.group.resume(())
+        await self._settle()
+        for partition in range(self.plan.partitions):
+            await self._hand_over(partition)
         await self._settle()
         self.now_ms += 1_000
         await self._settle()

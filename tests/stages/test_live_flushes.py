@@ -32,6 +32,8 @@ class FixedCatalog:
     async def poll(self):
         return False
 
+    catch_up = poll
+
     async def close(self):
         pass
 

@@ -50,6 +50,8 @@ class Definitions:
         self.catalog, self.news = Catalog(self.news), None
         return True
 
+    catch_up = poll
+
     async def close(self):
         pass
 

@@ -1,4 +1,4 @@
-"""The engine alone, on records in memory: decoding, ten definitions, and ten of a thousand.
+"""The engine alone, on records in memory: decoding, ten definitions, ten of a thousand, fifty dynamic ones.
 
 `events` are those of the ten definitions of all rows; `more` has the microseconds an event of the other
 ways. Ten definitions against a thousand compare the same ten in both catalogs.
@@ -34,6 +34,7 @@ def measure(settings: Settings, events: int) -> Measured:
         "parse": lambda: _parse(records),
         "decode": lambda: _decode(records),
         "feed": lambda: _feed(Catalog(traffic.segments()), records),
+        "feed_dynamic_50": lambda: _feed(Catalog(traffic.dynamic(50)), records),
         "feed_10": lambda: _feed(Catalog(traffic.crowd(10)), pairs),
         "feed_1000": lambda: _feed(Catalog(traffic.crowd(1_000)), pairs),
     }
@@ -53,6 +54,7 @@ def measure(settings: Settings, events: int) -> Measured:
         "us_an_event": best_us,
         "median_us_an_event": {name: round(median(found), 3) for name, found in costs_us.items()},
         "thousand_over_ten": round(best_us["feed_1000"] / best_us["feed_10"], 3),
+        "dynamic_over_live": round(best_us["feed_dynamic_50"] / best_us["feed"], 3),
         "feed_over_parse": round(best_us["feed"] / best_us["parse"], 3),
     }
     return measured
@@ -79,5 +81,6 @@ def _decode(records: Sequence[StoredRecord]) -> None:
 
 def _feed(catalog: Catalog, records: Sequence[StoredRecord]) -> None:
     partition = Partition(catalog, Rules())
+    partition.following.handovers.need_none()
     for start in range(0, len(records), BATCH):
         partition.feed("events", records[start : start + BATCH])

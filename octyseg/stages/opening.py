@@ -1,0 +1,46 @@
+"""How an owner takes a partition over: first it claims it, then it brings the profiles back.
+
+Between the two lies nothing that others could write: what owners before wrote is read up to the claim.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+from octyseg.engine.partition import Partition
+from octyseg.log.port import Log
+from octyseg.stages import restore
+from octyseg.stages.crashpoints import Pass
+from octyseg.stages.ownership import Identity, Ownership
+
+
+async def claim(
+    log: Log, topic: Callable[[str], str], partition: int, identity: Identity, pass_by: Pass
+) -> tuple[Ownership, restore.Restored]:
+    """Become the owner, and read all that owners before wrote up to our claim."""
+    outcomes = topic("outcomes")
+    restored = await restore.read_states(log, topic("state"), partition)
+    end = (await log.ends(outcomes, [partition]))[partition]
+    await restore.read_outcomes(log, outcomes, partition, end, restored)
+    ownership = Ownership(log, outcomes, partition, identity)
+    claimed_at = await ownership.claim(restored.epoch)
+    pass_by("live.claimed")
+    await restore.read_outcomes(log, outcomes, partition, claimed_at, restored)
+    while restored.epoch >= ownership.epoch:
+        claimed_at = await ownership.claim(restored.epoch)
+        await restore.read_outcomes(log, outcomes, partition, claimed_at, restored)
+    for one in restored.claims:
+        ownership.refuse_twin(one)
+    return ownership, restored
+
+
+async def bring_back(engine: Partition, restored: restore.Restored, events_offset: int, commands_offset: int) -> None:
+    """Give the engine every profile as it was last written; the offsets are those the group committed."""
+    engine.shelf.floor = restored.floor
+    engine.committed(events_offset, commands_offset)
+    engine.handled(restored.events_offset, restored.commands_offset)
+    engine.following.handovers.restore(restored.adopted.values())
+    for count, (profile_id, newest) in enumerate(restored.profiles.items()):
+        engine.restore(profile_id, newest.state, newest.sequence, newest.events_offset, newest.commands_offset)
+        if count % restore.RECORDS_BETWEEN_YIELDS == 0:
+            await asyncio.sleep(0)
+    engine.shelf.mark_dirty(restored.unflushed)
