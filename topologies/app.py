@@ -13,12 +13,12 @@ from faust.app.base import BootStrategy
 from faust.types import Message
 
 from octyseg.hosting.runner import group_of
-from octyseg.log.kafka_reader import FETCH_BYTES, MAX_BATCHES
+from octyseg.log.kafka_reader import MAX_BATCHES
 from octyseg.settings import Settings
 from topologies.tables import NoTables
 
 # Chunks waiting for their partition's actor. Faust stops asking for more of a partition above it, and a
-# chunk is up to FETCH_BYTES: this bounds what a backlog costs in memory.
+# chunk is one fetch at most: this bounds what a backlog costs in memory.
 _CHUNKS_BUFFERED = 2
 _REQUEST_TIMEOUT_S = 20.0
 
@@ -82,7 +82,6 @@ def make_app(settings: Settings, stage_name: str) -> App:
         broker_request_timeout=max(_REQUEST_TIMEOUT_S, settings.session_timeout_s),
         broker_commit_interval=settings.commit_every_s,
         broker_max_poll_records=MAX_BATCHES,
-        consumer_max_fetch_size=FETCH_BYTES,
         consumer_auto_offset_reset="earliest",
         stream_buffer_maxsize=_CHUNKS_BUFFERED,
         # The host waits for what is in hand, and not for ever.

@@ -51,12 +51,8 @@ def _happen(subject: Subject, event: Event, command: Forward, at_ms: int, place:
     assert properties is not None
     picked = place.following.picked(event.event_type, properties)
     is_old = command.arrived_ms - at_ms > place.rules.live_max_age_ms
-    interests = () if is_old else place.catalog.interests.get(event.event_type, ())
-    played = [
-        (interest.segment, parts)
-        for interest in interests
-        if (parts := sequence.parts_of(interest, properties)) is not None
-    ]
+    wanted = None if is_old else place.catalog.interests.get(event.event_type)
+    played = () if wanted is None else wanted.played(properties)
     if not played and not picked:
         return None
     event_id = place.default_id if event.event_id is None else event.event_id

@@ -13,8 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from octyseg.engine import dynamic
-from octyseg.engine.catalog import Catalog, inaction_key
+from octyseg.engine.catalog import Catalog
 from octyseg.engine.dynamic import Noticed, Stand, Trigger
+from octyseg.engine.interests import inaction_key
 from octyseg.engine.rules import DEDUPE_IDS, PARALLEL_INSTANCES, SIGHTINGS
 from octyseg.engine.sequence import note_inaction
 from octyseg.engine.state import Instance, ProfileState, encode_state

@@ -13,7 +13,6 @@ Commands come from a log of their own and move no clock: an event that arrived b
 State stays encoded until a profile is touched; a record no definition names never touches it.
 """
 
-import hashlib
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,10 +20,13 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple, Protocol
 
+import xxhash
+
 from octyseg.engine import attributes, deadlines, forwarded, membership, merging, sequence
-from octyseg.engine.catalog import Catalog, Interest
+from octyseg.engine.catalog import Catalog
 from octyseg.engine.dynamic import Trigger
 from octyseg.engine.following import Following
+from octyseg.engine.interests import Interests
 from octyseg.engine.rules import DEDUPE_IDS, DEDUPE_WINDOW_MS, Rules
 from octyseg.engine.sequence import Happening
 from octyseg.engine.shelf import Shelf
@@ -177,11 +179,12 @@ class Partition:
         refused: list[Refused] = []
         source = iter(records)
         while some := list(islice(source, LOT_RECORDS)):
-            lot = self._plain_lot(some)
+            arrivals = [record.timestamp for record in some]
+            lot = self._plain_lot(some, min(arrivals))
             if lot is None:
                 self._feed_each(topic, some, refused)
             else:
-                self._feed_lot(topic, some, lot)
+                self._feed_lot(topic, some, arrivals, lot)
         return self._decided(refused)
 
     def obey(self, records: Iterable[Record]) -> Decided:
@@ -232,7 +235,7 @@ class Partition:
 
     # How it decides.
 
-    def _plain_lot(self, records: Sequence[Record]) -> Lot | None:
+    def _plain_lot(self, records: Sequence[Record], arrived_ms: int) -> Lot | None:
         """The events of the records when all of them are plain and name an instant that needs no look."""
         if len(records) < LEAST_LOT:
             return None
@@ -240,17 +243,16 @@ class Partition:
             self._lots_untried -= 1
             return None
         lot = decode_lot([record.key for record in records], [record.value for record in records])
-        if lot is not None and lot.earliest > EPOCH:
-            arrived_ms = min([record.timestamp for record in records])
-            if lot.latest <= EPOCH + MILLISECOND * (arrived_ms + self.rules.future_ms):
+        if lot is not None:
+            latest = EPOCH + MILLISECOND * (arrived_ms + self.rules.future_ms)
+            if lot.earliest > EPOCH and lot.latest <= latest:
                 return lot
         self._lots_untried = LOTS_UNTRIED
         return None
 
-    def _feed_lot(self, topic: str, records: Sequence[Record], lot: Lot) -> None:
+    def _feed_lot(self, topic: str, records: Sequence[Record], arrivals: Sequence[int], lot: Lot) -> None:
         """A lot of plain events: most are of a type no definition cares for, and cost a look-up."""
         interests = self.catalog.interests
-        arrivals = [record.timestamp for record in records]
         passed_ms = -1
         unmatched = 0
         for place, (event_type, arrived_ms) in enumerate(zip(lot.event_types, arrivals, strict=True)):
@@ -275,7 +277,7 @@ class Partition:
             if refusal is not None:
                 refused.append(Refused(record, refusal))
 
-    def _apply_event(self, event: Event, wanted: tuple[Interest, ...], record: Record, at_ms: int, topic: str) -> None:
+    def _apply_event(self, event: Event, wanted: Interests, record: Record, at_ms: int, topic: str) -> None:
         """An event whose type some definition names."""
         counts, rules, following = self._counts, self.rules, self.following
         properties = event.event_properties
@@ -285,11 +287,7 @@ class Partition:
         if is_old and not picked:
             counts["history_only"] += 1
             return
-        played = [
-            (interest.segment, parts)
-            for interest in wanted
-            if not is_old and (parts := sequence.parts_of(interest, properties)) is not None
-        ]
+        played = () if is_old else wanted.played(properties)
         if not played and not picked:
             counts["unmatched"] += 1
             return
@@ -629,7 +627,7 @@ class Partition:
 
 def _is_repeat(state: ProfileState, event_id: str, at_ms: int) -> bool:
     """Whether this event id was seen within a day of event time; remembers it when not."""
-    digest = int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest())
+    digest = xxhash.xxh3_64_intdigest(event_id.encode())
     seen = state.seen
     if digest in seen:
         if abs(at_ms - seen[digest]) <= DEDUPE_WINDOW_MS:

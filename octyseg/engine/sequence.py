@@ -13,13 +13,13 @@ cancelled by a late event, and a contradiction of it is kept until it fires, so 
 come out in order. What time does is octyseg.engine.deadlines.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from octyseg.engine.catalog import Interest, Parts, inaction_key
-from octyseg.engine.matching import correlation_of, matches
+from octyseg.engine.interests import Parts, Played, inaction_key
+from octyseg.engine.matching import correlation_of
 from octyseg.engine.rules import INACTIONS, PARALLEL_INSTANCES, SIGHTINGS, Rules
 from octyseg.engine.state import Instance, Sighting
 from octyseg.engine.subject import Match, Subject
@@ -34,21 +34,7 @@ class Happening(Struct, frozen=True, gc=False):
     properties: Mapping[str, Any]
 
 
-def parts_of(interest: Interest, properties: Mapping[str, Any]) -> Parts | None:
-    """Which parts the event plays; None when its properties match no step."""
-    if interest.always is not None:
-        return interest.always
-    as_text = interest.segment.compat_octy
-    if interest.sole is not None:
-        wanted, parts = interest.sole
-        return parts if matches(wanted, properties, as_text) else None
-    opens = interest.opens is not None and matches(interest.opens, properties, as_text)
-    advances = tuple(index for index, wanted in interest.advances if matches(wanted, properties, as_text))
-    cancels = interest.cancels is not None and matches(interest.cancels, properties, as_text)
-    return Parts(opens, advances, cancels, interest.inaction) if opens or advances or cancels else None
-
-
-def apply_all(subject: Subject, played: Iterable[tuple[Segment, Parts]], event: Happening, rules: Rules) -> None:
+def apply_all(subject: Subject, played: Played, event: Happening, rules: Rules) -> None:
     """Let one matching event act on the profile: on every segment it plays a part in."""
     sightings = subject.state.sightings
     if sightings:

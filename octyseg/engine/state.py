@@ -73,7 +73,7 @@ class ProfileState(Struct, array_like=True, gc=False):
     records that arrived at the same instant.
     `performed` has the newest events (time, offset) that a selector of octyseg.engine.selectors picked, the
     newest first; the conditions of dynamic segments were followed up to `settled_ms` of the clock.
-    `inactions` has the newest time of each inaction that was done, by octyseg.engine.catalog.inaction_key.
+    `inactions` has the newest time of each inaction that was done, by octyseg.engine.interests.inaction_key.
     A merged profile keeps the command that hands it over in `handing` until no repeat of its input can
     come; `united` has the profiles that were merged into this one, with the newest offsets applied of each.
     """

@@ -21,6 +21,10 @@ from octyseg.log.port import Chunk, Record
 # for only after it, so it is kept well below what a reader notices.
 _FETCH_MAX_WAIT_MS = 200
 
+# What one fetch brings, of one partition or of many: more of it no longer fits the processor's cache while
+# it is copied from the socket, checked and decoded. Which partitions come first changes from fetch to fetch.
+FETCH_BYTES = 1024 * 1024
+
 
 class FetchedBatch:
     """One batch as fetched; `position` is where reading stood before it, `next_offset` where it goes on.
@@ -60,6 +64,8 @@ def keep_batches(consumer: AIOKafkaConsumer) -> None:
     consumer._value_deserializer = _unopened  # noqa: SLF001 - the hook
     consumer._isolation_level = "read_committed"  # noqa: SLF001 - the hook
     consumer._fetch_max_wait_ms = _FETCH_MAX_WAIT_MS  # noqa: SLF001 - the hook
+    consumer._max_partition_fetch_bytes = FETCH_BYTES  # noqa: SLF001 - the hook
+    consumer._fetch_max_bytes = FETCH_BYTES  # noqa: SLF001 - the hook
 
 
 def chunk_of(place: TopicPartition, fetched: Sequence[FetchedBatch], generation: int = 0) -> Chunk:

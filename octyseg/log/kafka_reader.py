@@ -13,7 +13,6 @@ from octyseg.log.kafka_batches import chunk_of, keep_batches
 from octyseg.log.kafka_client import Connection, stopped, translated
 from octyseg.log.port import Chunk
 
-FETCH_BYTES = 4 * 1024 * 1024
 # With batches this counts batches: high enough that the fetch size is the bound.
 MAX_BATCHES = 1_000
 
@@ -76,7 +75,6 @@ class KafkaReader:
             **self._connection.options(),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=FETCH_BYTES,
             max_poll_records=MAX_BATCHES,
         )
         keep_batches(consumer)

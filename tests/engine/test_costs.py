@@ -2,8 +2,8 @@
 
 import pytest
 
+from octyseg.engine import interests
 from octyseg.engine import partition as partition_module
-from octyseg.engine import sequence
 from octyseg.model.segment import Step
 from tests.engine.story import Told, left_cart, segment
 
@@ -38,12 +38,22 @@ def test_an_event_type_nobody_names_never_creates_or_touches_a_state(decodes):
 
 
 def test_an_event_looks_only_at_the_segments_that_name_its_type(monkeypatch):
-    looked = Counted(sequence.parts_of)
-    monkeypatch.setattr(sequence, "parts_of", looked)
-    others = [segment(Step(f"type {number}"), segment_id=f"s{number}") for number in range(100)]
-    told = Told(*others, left_cart(segment_id="one"), left_cart(segment_id="two"))
-    told.event("add", 0)
+    looked = Counted(interests.matches)
+    monkeypatch.setattr(interests, "matches", looked)
+    wanted = {"of": 1}
+    others = [segment(Step(f"type {number}", wanted), segment_id=f"s{number}") for number in range(100)]
+    told = Told(*others, *(segment(Step("buy", wanted), segment_id=name) for name in ("one", "two")))
+    told.event("buy", 0, properties={"of": 1})
     assert looked.calls == 2
+
+
+def test_parts_that_texts_decide_are_compared_once(monkeypatch):
+    looked = Counted(interests.matches)
+    monkeypatch.setattr(interests, "matches", looked)
+    told = Told(*(segment(Step("buy", {"of": f"thing {number}"}), segment_id=f"s{number}") for number in range(100)))
+    for at_ms in range(10):
+        told.event("buy", at_ms, properties={"of": "thing 7"})
+    assert looked.calls == 100
 
 
 def test_a_feed_decodes_a_profile_once_however_many_of_its_events_it_brings(decodes):

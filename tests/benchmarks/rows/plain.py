@@ -1,6 +1,7 @@
 """Reading and decoding with nothing else: aiokafka's own `getmany`, the engine's Event struct.
 
-What every Python program on Kafka pays before it has done anything; the measure of the other rows.
+What every Python program on Kafka pays before it has done anything, with the settings that aiokafka comes
+with; the measure of the other rows.
 """
 
 import asyncio
@@ -8,7 +9,6 @@ import asyncio
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from octyseg.log.kafka_reader import FETCH_BYTES
 from octyseg.model.record import Event
 from octyseg.settings import Settings
 from tests.benchmarks.measured import Measured, Stopwatch
@@ -23,7 +23,6 @@ async def _measure(settings: Settings, events: int) -> Measured:
     decode = msgspec.json.Decoder(Event).decode
     consumer = AIOKafkaConsumer(
         bootstrap_servers=list(settings.kafka_servers),
-        max_partition_fetch_bytes=FETCH_BYTES,
         auto_offset_reset="earliest",
     )
     await consumer.start()
