@@ -29,6 +29,8 @@ from octyseg.stages.ownership import Identity, Ownership
 logger = structlog.get_logger(__name__)
 
 RECORDS_PER_FEED = 2_000
+# Multiples of it, modulo one, leave even gaps however many partitions there are: flushes do not come together.
+GOLDEN = 0.6180339887
 
 
 class LiveConfig(Struct, frozen=True, kw_only=True):
@@ -118,7 +120,7 @@ class LiveStage:
             Flush(self._log, self._topic("state"), partition, restored.state_offset, self._pass_by),
             asyncio.Lock(),
             own,
-            self._monotonic() - self._config.flush_every_s * (partition % 8) / 8,
+            self._monotonic() - self._config.flush_every_s * (partition * GOLDEN % 1),
         )
         if engine.catalog is not self._catalog.catalog:
             engine.adopt(self._catalog.catalog)
