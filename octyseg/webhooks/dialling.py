@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpcore
 
 from octyseg.webhooks.guard import Policy, Refused, check_addresses
+from octyseg.webhooks.stream import dial
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 # Look-ups that hang hold a thread each; they must not be those that others of the process wait for.
@@ -49,15 +50,14 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
     def __init__(self, policy: Policy, resolve: Resolve) -> None:
         self._policy = policy
         self._resolve = resolve
-        self._dialler = httpcore.AnyIOBackend()
 
     async def connect_tcp(
         self,
         host: str,
         port: int,
         timeout: float | None = None,  # noqa: ASYNC109 - the signature is httpcore's own
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+        local_address: str | None = None,  # noqa: ARG002 - as above
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,  # noqa: ARG002 - as above
     ) -> httpcore.AsyncNetworkStream:
         """Connect to the first checked address that answers, all within `timeout` seconds."""
         assert timeout is not None, "the sender sets a time for connecting"
@@ -76,7 +76,7 @@ class GuardedBackend(httpcore.AsyncNetworkBackend):
             if left_s <= 0:
                 raise httpcore.ConnectTimeout("no address answered in time")
             try:
-                return await self._dialler.connect_tcp(address, port, left_s, local_address, socket_options)
+                return await dial(address, port, left_s)
             except httpcore.ConnectError as error:
                 failure = error
         raise failure

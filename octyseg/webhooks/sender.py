@@ -11,6 +11,7 @@ import time
 
 import httpcore
 import httpx
+import sniffio
 
 from octyseg.webhooks.answer import Answer, Failure
 from octyseg.webhooks.dialling import GuardedBackend, Resolve, SystemResolver
@@ -20,6 +21,8 @@ CONNECT_TIMEOUT_S = 5.0
 TOTAL_TIMEOUT_S = 15.0
 MAX_ANSWER_BYTES = 16 * 1024
 KEEPALIVE_S = 15.0
+# URLs that were let through and taken apart, kept for the next post.
+MAX_CHECKED = 1_000
 _GONE = 410
 
 
@@ -39,9 +42,12 @@ class Sender:
         self._tls = tls or httpx.create_ssl_context(trust_env=False)
         self._total_timeout_s = total_timeout_s
         self._transports: dict[str, _Transport] = {}
+        self._checked: dict[str, httpx.URL] = {}
 
     async def post(self, endpoint: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
         """Post once. `endpoint` names whose connections to use."""
+        # httpcore asks at every lock which loop it runs in, so it is told beforehand.
+        sniffio.current_async_library_cvar.set("asyncio")
         began_s = time.monotonic()
         answer = await self._post(endpoint, url, headers, body)
         return answer._replace(duration_ms=round((time.monotonic() - began_s) * 1000))
@@ -59,9 +65,9 @@ class Sender:
 
     async def _post(self, endpoint: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
         try:
-            check_url(url, self._policy)
+            target = self._checked.get(url) or self._check(url)
             async with asyncio.timeout(self._total_timeout_s):
-                return await self._exchange(endpoint, url, headers, body)
+                return await self._exchange(endpoint, target, headers, body)
         except (Refused, httpx.InvalidURL):
             return _failed("refused", REFUSED)
         except (TimeoutError, httpx.TimeoutException):
@@ -73,7 +79,15 @@ class Sender:
         except (httpx.TransportError, httpx.StreamError) as error:
             return _failed("protocol", f"the connection broke or spoke no HTTP: {error}")
 
-    async def _exchange(self, endpoint: str, url: str, headers: dict[str, str], body: bytes) -> Answer:
+    def _check(self, url: str) -> httpx.URL:
+        """The URL if the policy lets it through; Refused. What its name stands for is checked at every dialling."""
+        check_url(url, self._policy)
+        if len(self._checked) >= MAX_CHECKED:
+            self._checked.clear()
+        target = self._checked[url] = httpx.URL(url)
+        return target
+
+    async def _exchange(self, endpoint: str, url: httpx.URL, headers: dict[str, str], body: bytes) -> Answer:
         transport = self._transports.get(endpoint)
         if transport is None:
             transport = self._transports[endpoint] = _Transport(self._backend, self._tls)

@@ -44,6 +44,25 @@ async def test_posts_to_one_receiver_share_a_connection(sender):
         assert (len(receiver.requests), receiver.connections) == (5, 1)
 
 
+@pytest.mark.parametrize("leave", [lambda writer: writer.close(), lambda writer: writer.write(b"HTTP/1.1 500 X")])
+async def test_a_connection_is_not_used_again_once_its_receiver_left_or_said_more(sender, leave):
+    writers = []
+
+    async def answer(request, writer):
+        await status(204, body=b"")(request, writer)
+        writers.append(writer)
+
+    async with Receiver(answer) as receiver, asyncio.timeout(5):
+        for number in range(1, 4):
+            told = await post(sender, receiver.url)
+            assert (told.failure, told.status) == (None, 204)
+            leave(writers[-1])
+            pool = sender._transports["shop"]._pool
+            while not all(connection.has_expired() for connection in pool.connections):  # noqa: ASYNC110 - sockets
+                await asyncio.sleep(0)
+            assert receiver.connections == number
+
+
 @pytest.mark.parametrize(
     ("answer", "failure", "code"),
     [

@@ -14,7 +14,7 @@ from tests.webhooks.desk import change
 from tests.webhooks.receivers import Receiver, status
 
 CHANGES = int(os.environ.get("OCTYSEG_SIDE_BY_SIDE_CHANGES", "300"))
-RATE_PER_S = 50
+RATE_PER_S = int(os.environ.get("OCTYSEG_SIDE_BY_SIDE_RATE", "50"))
 
 
 class Watch:
