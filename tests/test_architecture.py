@@ -46,7 +46,7 @@ CLIENTS = {
     "mode": {"topologies/"},
     "sqlite3": {"log/embedded"},
     "httpx": {"webhooks/sender.py"},
-    "httpcore": {"webhooks/sender.py", "webhooks/dialling.py"},
+    "httpcore": {"webhooks/sender.py", "webhooks/dialling.py", "webhooks/stream.py"},
     "cryptography": {"webhooks/sealing.py"},
     "standardwebhooks": {"webhooks/signature.py", "cli/webhooks_listen.py"},
     "typer": {"cli/"},

@@ -28,6 +28,19 @@ def apply(state: ProfileState, record: Profile, at_ms: int) -> None:
     state.sequence += 1
 
 
+def unite(state: ProfileState, child: ProfileState) -> None:
+    """What both say, the parent says; what only the child says is kept."""
+    state.profile_data = {**child.profile_data, **state.profile_data}
+    state.platform_info = {**child.platform_info, **state.platform_info}
+    state.customer_id = child.customer_id if state.customer_id is None else state.customer_id
+    state.status = child.status if state.status is None else state.status
+    if child.has_charged is not None:
+        state.has_charged = child.has_charged or bool(state.has_charged)
+    for name, choose in (("created_at_ms", min), ("updated_at_ms", max)):
+        known = [one for one in (getattr(state, name), getattr(child, name)) if one is not None]
+        setattr(state, name, choose(known, default=None))
+
+
 def erase(subject: Subject, catalog: Catalog, at_ms: int) -> None:
     """Take all tags back and leave nothing; receivers are told, so that they can forget too."""
     for tag in list(subject.state.tags):

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 from msgspec.structs import replace
 
-from octyseg.engine import dynamic
+from octyseg.engine import attributes, dynamic
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.dynamic import Noticed, Stand, Trigger
 from octyseg.engine.interests import inaction_key
@@ -84,7 +84,7 @@ def part(subject: Subject, into: str, at_ms: int, source: Source) -> Union:
 def unite(subject: Subject, child: ProfileState, union: Union, catalog: Catalog, stand: Stand) -> None:
     """Take the child in."""
     state = subject.state
-    _unite_attributes(state, child)
+    attributes.unite(state, child)
     for key, at_ms in child.inactions.items():
         note_inaction(state.inactions, key, at_ms)
     for known, offsets in child.united.items():
@@ -101,19 +101,6 @@ def unite(subject: Subject, child: ProfileState, union: Union, catalog: Catalog,
         tag = subject.tag(segment_id)
         if tag is not None:
             tag.created_at_ms = min(tag.created_at_ms, at_ms)
-
-
-def _unite_attributes(state: ProfileState, child: ProfileState) -> None:
-    """What both say, the parent says; what only the child says is kept."""
-    state.profile_data = {**child.profile_data, **state.profile_data}
-    state.platform_info = {**child.platform_info, **state.platform_info}
-    state.customer_id = child.customer_id if state.customer_id is None else state.customer_id
-    state.status = child.status if state.status is None else state.status
-    if child.has_charged is not None:
-        state.has_charged = child.has_charged or bool(state.has_charged)
-    for name, choose in (("created_at_ms", min), ("updated_at_ms", max)):
-        known = [one for one in (getattr(state, name), getattr(child, name)) if one is not None]
-        setattr(state, name, choose(known, default=None))
 
 
 def _unite_tags(subject: Subject, child: ProfileState, union: Union, catalog: Catalog) -> dict[str, int]:
