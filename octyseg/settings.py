@@ -10,15 +10,15 @@ import os
 import re
 import socket
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from octyseg.errors import SettingsError
+from octyseg.settings_sections import HistorySettings, WebhookSettings
 
 PREFIX = "OCTYSEG_"
 SECTION = "__"
@@ -34,36 +34,6 @@ def state_directory() -> Path:
 
 def _default_log() -> str:
     return f"embedded://{state_directory() / 'octyseg.db'}"
-
-
-class WebhookSettings(BaseModel):
-    """How webhooks are sent, beyond what endpoints say themselves."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    allow_http: bool = Field(default=False, description="webhooks may go to http:// addresses, unencrypted")
-    allow_networks: tuple[str, ...] = Field(
-        default=(), description='networks that are not public and may be called, e.g. ["127.0.0.0/8"]'
-    )
-    secret_key: str | None = Field(
-        default=None,
-        description="key that seals the endpoints' secrets; unset: one beside the embedded log. "
-        "`octyseg webhooks key` makes one",
-    )
-    max_staleness_s: float | None = Field(
-        default=None, ge=0, description="a change detected so much later than it occurred is not sent; unset: all are"
-    )
-
-    @field_validator("allow_networks")
-    @classmethod
-    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            try:
-                ip_network(text)
-            except ValueError:
-                msg = f"{text} is no network: write one like 127.0.0.0/8"
-                raise ValueError(msg) from None
-        return value
 
 
 class Settings(BaseSettings):
@@ -114,6 +84,9 @@ class Settings(BaseSettings):
     heartbeat_s: float = Field(default=2, gt=0, description="seconds between two signs of life to Kafka")
     commit_every_s: float = Field(default=0.5, gt=0, description="seconds between two commits of positions")
     webhooks: WebhookSettings = Field(default=WebhookSettings(), description="how webhooks are sent")
+    history: HistorySettings = Field(
+        default=HistorySettings(), description="what happened, kept for segments of the past"
+    )
     metrics_port: int | None = Field(default=None, ge=0, le=65535, description="port of /metrics; unset: not served")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe message shown"
@@ -165,6 +138,14 @@ class Settings(BaseSettings):
         """The file of the embedded log, None on Kafka."""
         parts = urlsplit(self.log)
         return Path(parts.path) if parts.scheme == "embedded" else None
+
+    @property
+    def history_directory(self) -> Path:
+        """Where history is kept: as the setting says, or beside the embedded log."""
+        if self.history.directory is not None:
+            return self.history.directory
+        file = self.embedded_file
+        return (state_directory() if file is None else file.parent) / "history"
 
     @property
     def kafka_servers(self) -> tuple[str, ...]:

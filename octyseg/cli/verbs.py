@@ -14,6 +14,7 @@ from octyseg.cli import (
     delete,
     dev,
     diff,
+    evaluate,
     explain,
     get,
     produce,
@@ -65,6 +66,7 @@ application.command("validate")(validate.validate)
 application.command("diff")(diff.diff)
 application.command("apply")(apply.apply)
 application.command("replay")(replay.replay)
+application.command("evaluate")(evaluate.evaluate)
 application.command("produce")(produce.produce)
 application.command("simulate")(simulate.simulate)
 application.command("explain")(explain.explain)

@@ -48,7 +48,7 @@ class DuckDB:
 
     def fetch(self, rows: ir.Table) -> pa.Table:
         """As an Arrow table."""
-        return self._ibis.con.execute(self._ibis.compile(rows)).to_arrow_table()
+        return self._ibis.con.sql(self._ibis.compile(rows)).to_arrow_table()
 
 
 def made(_name: str, scratch: Path) -> DuckDB:

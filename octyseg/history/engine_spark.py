@@ -24,11 +24,15 @@ class Spark:
         builder = SparkSession.builder.master(self._master).appName("octyseg history")
         settings = {
             "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.warehouse.dir": str(self._scratch / "warehouse"),
         }
+        if self._master.startswith("local"):
+            # Made for clusters, the default of 200 is mostly empty tasks here.
+            settings["spark.sql.shuffle.partitions"] = "8"
         for name, value in settings.items():
             builder = builder.config(name, value)
         self._session = builder.getOrCreate()
@@ -59,7 +63,7 @@ class Spark:
 
     def fetch(self, rows: ir.Table) -> pa.Table:
         """As an Arrow table."""
-        return self._ibis.to_pyarrow(rows)
+        return self._session.sql(self._ibis.compile(rows)).toArrow()
 
 
 def made(name: str, scratch: Path) -> Spark:

@@ -28,17 +28,36 @@ _RECORD = "has_record"
 _INSIDE = "inside "
 
 
-def evaluate(
-    definitions: Iterable[SegmentDefinition], history: History, as_of_ms: int, engine_name: str = DUCKDB
-) -> dict[str, list[str]]:
-    """The ids of the members of each past and dynamic segment, by its name, sorted.
+class Asked(NamedTuple):
+    """A segment whose members are asked for: a past one by its definition, a dynamic one by its rule."""
 
-    Raises UsageError for a dynamic segment that asks for one that history cannot tell the members of.
-    """
+    key: str
+    definition: SegmentDefinition | None
+    rule: Rule | None
+
+    def segments(self) -> list[str]:
+        """The keys of the segments that it asks for; one that nobody has is never known."""
+        return [] if self.rule is None else sorted({one.segment_id for one in question.segments_in(self.rule)} - {""})
+
+
+def asked_in(definitions: Iterable[SegmentDefinition]) -> list[Asked]:
+    """The past and dynamic segments of a file, by their names."""
     definitions = list(definitions)
     names = {one.segment_name: one.segment_name for one in definitions}
-    asked = [_Asked(one, compile_rule(one.conditions, names) if one.conditions else None) for one in definitions]
-    asked = _in_order([one for one in asked if one.definition.segment_type in ("past", "dynamic")])
+    asked = [one for one in definitions if one.segment_type in ("past", "dynamic")]
+    return [
+        Asked(one.segment_name, one, compile_rule(one.conditions, names) if one.conditions else None) for one in asked
+    ]
+
+
+def evaluate(
+    asked: Iterable[Asked], history: History, as_of_ms: int, engine_name: str = DUCKDB
+) -> dict[str, list[str]]:
+    """The ids of the members of each segment by its key, sorted.
+
+    Raises UsageError for a dynamic segment that asks for one that is not among them.
+    """
+    asked = _in_order(list(asked))
     leaves = _Leaves(as_of_ms)
     questions = [leaves.question(one) for one in asked]
     members: dict[str, list[str]] = {}
@@ -56,19 +75,8 @@ def evaluate(
             inside = _inside(one.segments(), members)
             everybody = facts if inside is None else _joined(facts, db.table(f"inside{number}", inside))
             found = db.fetch(asking.answer(whom, everybody, relevant))
-            members[one.definition.segment_name] = sorted(found["profile_id"].to_pylist())
+            members[one.key] = sorted(found["profile_id"].to_pylist())
     return members
-
-
-class _Asked(NamedTuple):
-    """A definition, and its rule when it is dynamic; segments go by their names here."""
-
-    definition: SegmentDefinition
-    rule: Rule | None
-
-    def segments(self) -> list[str]:
-        """The names of the segments that it asks for; what nobody is called has none, and is never known."""
-        return [] if self.rule is None else sorted({one.segment_id for one in question.segments_in(self.rule)} - {""})
 
 
 class _Leaves:
@@ -80,12 +88,13 @@ class _Leaves:
         self._properties: dict[str, tuple[str, object, bool]] = {}
         self._asks_for_records = False
 
-    def question(self, asked: _Asked) -> question.Question:
-        """The question of one definition; remembers its leaves."""
-        definition = asked.definition
+    def question(self, asked: Asked) -> question.Question:
+        """The question of one segment; remembers its leaves."""
         if asked.rule is not None:
             self._asks_for_records = True
             return question.dynamic(asked.rule, self._as_of_ms, self._name, _RECORD)
+        definition = asked.definition
+        assert definition is not None
         leaf = None
         if definition.profile_property_name is not None:
             leaf = f"property{len(self._properties)}"
@@ -159,21 +168,21 @@ def _inside(names: Sequence[str], members: Mapping[str, Sequence[str]]) -> pa.Ta
     return pa.table(columns)
 
 
-def _in_order(asked: Sequence[_Asked]) -> list[_Asked]:
+def _in_order(asked: Sequence[Asked]) -> list[Asked]:
     """Each behind those it asks for; there are no circles among them, the rules see to that."""
-    by_name = {one.definition.segment_name: one for one in asked}
-    ordered: dict[str, _Asked] = {}
+    by_key = {one.key: one for one in asked}
+    ordered: dict[str, Asked] = {}
 
-    def add(one: _Asked) -> None:
+    def add(one: Asked) -> None:
         for name in one.segments():
-            if name not in by_name:
+            if name not in by_key:
                 msg = (
-                    f'{one.definition.segment_name}: asks for segment "{name}", and history alone does not say who is '
+                    f'{one.key}: asks for segment "{name}", and history alone does not say who is '
                     "in it: it can for past and dynamic segments of the same file"
                 )
                 raise UsageError(msg)
-            add(by_name[name])
-        ordered.setdefault(one.definition.segment_name, one)
+            add(by_key[name])
+        ordered.setdefault(one.key, one)
 
     for one in asked:
         add(one)

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from octyseg.errors import UsageError
 from octyseg.history.people import People
 from octyseg.history.rows import SCHEMA, Row, row_of, table_of
-from octyseg.model.record import Event, Instant, decode, epoch_ms
+from octyseg.model.record import Event, decode, epoch_ms, own_key
 from octyseg.model.refusal import Refusal
 
 ROWS_AT_ONCE = 50_000
@@ -27,8 +27,8 @@ class History(NamedTuple):
     has_ids: bool
 
 
-def of_lines(lines: Iterable[tuple[bytes | None, bytes]], as_of_ms: int, on_refusal: OnRefusal) -> History:
-    """Records in the order of their log, `(key, value)`; what was told after `as_of_ms` is left out.
+def of_lines(lines: Iterable[bytes], as_of_ms: int, on_refusal: OnRefusal) -> History:
+    """Records in the order of their file; what happened after `as_of_ms` is left out.
 
     `on_refusal` hears of refused records by their number, from 1. A record that names no time happened
     when the one before it did.
@@ -37,9 +37,9 @@ def of_lines(lines: Iterable[tuple[bytes | None, bytes]], as_of_ms: int, on_refu
     tables: list[pa.Table] = []
     rows: list[Row] = []
     clock_ms = 0
-    for place, (key, value) in enumerate(lines):
-        record = decode(key, value)
-        at_ms = record if isinstance(record, Refusal) else _instant(record.created_at, clock_ms)
+    for place, line in enumerate(lines):
+        record = decode(own_key(line), line)
+        at_ms = record if isinstance(record, Refusal) else epoch_ms(record.created_at, clock_ms)
         if isinstance(record, Refusal) or isinstance(at_ms, Refusal):
             on_refusal(place + 1, record if isinstance(record, Refusal) else at_ms)  # type: ignore[arg-type] # one of them is
             continue
@@ -74,10 +74,6 @@ def of_files(paths: Sequence[Path], people: People | None = None) -> History:
                 raise UsageError(msg)
             has_ids = has_ids or _has_ids(file.metadata)
     return History(paths, table_of([]), people or People(), has_ids)
-
-
-def _instant(created_at: Instant, clock_ms: int) -> int | Refusal:
-    return epoch_ms(created_at, clock_ms)
 
 
 def _has_ids(metadata: pq.FileMetaData) -> bool:

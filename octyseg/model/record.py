@@ -75,6 +75,14 @@ class Erase(Struct):
 
 InputRecord = Event | Profile | Merge | Erase
 
+
+class _Envelope(Struct):
+    """Whose record it is."""
+
+    profile_id: str
+
+
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_event = msgspec.json.Decoder(Event).decode
 _decoders: dict[str, Callable[[bytes], InputRecord]] = {
     "profile": msgspec.json.Decoder(Profile).decode,
@@ -142,6 +150,14 @@ def epoch_ms(created_at: Instant, arrival_ms: int) -> int | Refusal:
     if not MIN_EPOCH_MS <= created_at < MAX_EPOCH_MS:
         return Refusal("bad_time", f"created_at {created_at} is not in milliseconds: send those or RFC 3339")
     return created_at
+
+
+def own_key(value: bytes) -> bytes | None:
+    """The key that the record should have on a log, by what it says itself; None when it says nothing."""
+    try:
+        return _decode_envelope(value).profile_id.encode()
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None
 
 
 def is_profile_id(text: str) -> bool:

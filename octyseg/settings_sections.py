@@ -1,0 +1,54 @@
+"""Sections of the settings, read as `OCTYSEG_SECTION__NAME`; octyseg.settings puts them together."""
+
+from ipaddress import ip_network
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class WebhookSettings(BaseModel):
+    """How webhooks are sent, beyond what endpoints say themselves."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allow_http: bool = Field(default=False, description="webhooks may go to http:// addresses, unencrypted")
+    allow_networks: tuple[str, ...] = Field(
+        default=(), description='networks that are not public and may be called, e.g. ["127.0.0.0/8"]'
+    )
+    secret_key: str | None = Field(
+        default=None,
+        description="key that seals the endpoints' secrets; unset: one beside the embedded log. "
+        "`octyseg webhooks key` makes one",
+    )
+    max_staleness_s: float | None = Field(
+        default=None, ge=0, description="a change detected so much later than it occurred is not sent; unset: all are"
+    )
+
+    @field_validator("allow_networks")
+    @classmethod
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                ip_network(text)
+            except ValueError:
+                msg = f"{text} is no network: write one like 127.0.0.0/8"
+                raise ValueError(msg) from None
+        return value
+
+
+class HistorySettings(BaseModel):
+    """Where what happened is kept, for how long, and who answers questions to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    directory: Path | None = Field(
+        default=None, description="directory of the archive; unset: `history` beside the embedded log"
+    )
+    engine: str = Field(
+        default="duckdb",
+        pattern="^(duckdb|clickhouse|spark(://.+)?)$",
+        description="duckdb, clickhouse or spark",
+    )
+    keep_days: int = Field(default=400, ge=1, description="how many days of events are kept, by event time")
+    write_every_s: float = Field(default=60, gt=0, description="seconds between two writes of what has come")
+    write_every_events: int = Field(default=100_000, ge=1, description="events that are written before their time")
