@@ -46,6 +46,7 @@ OPEN_PARTITIONS = Gauge("octyseg_open_partitions", "Partitions this process owns
 CHUNK_SECONDS = Histogram(
     "octyseg_chunk_seconds", "Time from receiving a chunk to its acknowledgement", ["stage"], buckets=_FAST
 )
+ARCHIVE_SECONDS = Histogram("octyseg_archive_seconds", "Time of one write to history", buckets=_FAST)
 LOOP_LAG_SECONDS = Histogram(
     "octyseg_loop_lag_seconds", "How late the event loop wakes: heartbeats share it", buckets=_FAST
 )

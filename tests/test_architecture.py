@@ -21,8 +21,8 @@ ROOMS = {
     "history": {"model", "engine"},
     "projection": {"model", "engine", "settings"},
     "webhooks": {"model", "projection", "metrics"},
-    "stages": {"model", "engine", "log", "projection", "webhooks", "metrics", "logs"},
-    "hosting": {"model", "engine", "log", "projection", "stages", "webhooks", "metrics", "logs", "settings"},
+    "stages": {"model", "engine", "history", "log", "projection", "webhooks", "metrics", "logs"},
+    "hosting": {"model", "engine", "history", "log", "projection", "stages", "webhooks", "metrics", "logs", "settings"},
     "cli": {
         "model",
         "engine",

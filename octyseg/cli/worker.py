@@ -10,9 +10,9 @@ from octyseg.cli.session import begin
 
 def worker(
     stages: Annotated[
-        Literal["live", "tags", "webhooks", "all"],
+        Literal["live", "tags", "webhooks", "past", "all"],
         typer.Argument(
-            help="live: detect. tags: publish changes and keep Redis. webhooks: send them. all: all of it.",
+            help="live: detect. tags: publish changes, keep Redis. webhooks: send them. past: history and runs. all: all.",
             show_default=False,
         ),
     ],

@@ -18,6 +18,7 @@ from octyseg.log.port import Log
 from octyseg.projection.reader import Reader
 from octyseg.projection.writer import Writer
 from octyseg.settings import Settings
+from octyseg.stages.archive import ArchiveConfig, ArchiveStage
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.live import LiveConfig, LiveStage
 from octyseg.stages.port import Stage
@@ -32,12 +33,13 @@ from octyseg.webhooks.queue import Queue
 from octyseg.webhooks.sealing import Seal, key_beside
 from octyseg.webhooks.sender import Sender
 
-StageName = Literal["live", "tags", "projection", "webhooks"]
+StageName = Literal["live", "tags", "projection", "webhooks", "archive"]
 WORKERS: dict[str, tuple[StageName, ...]] = {
     "live": ("live",),
     "tags": ("tags", "projection"),
     "webhooks": ("webhooks",),
-    "all": ("live", "tags", "projection", "webhooks"),
+    "past": ("archive",),
+    "all": ("live", "tags", "projection", "webhooks", "archive"),
 }
 # The stages that keep something in Redis.
 NEED_REDIS: frozenset[StageName] = frozenset({"projection", "webhooks"})
@@ -81,6 +83,15 @@ def live_stage(settings: Settings, log: Log) -> LiveStage:
         sweep_batch=settings.sweep_batch,
     )
     return LiveStage(log, settings.topic, CatalogFollower(log, settings.topic("definitions")), config)
+
+
+def archive_stage(settings: Settings, log: Log) -> ArchiveStage:
+    """The archive stage; it needs no Redis."""
+    own = settings.history
+    config = ArchiveConfig(
+        write_every_s=own.write_every_s, write_every_events=own.write_every_events, keep_days=own.keep_days
+    )
+    return ArchiveStage(log, settings.topic("events"), settings.history_directory, config, rules_of(settings))
 
 
 def projection_of(settings: Settings, log: Log, redis: Redis) -> Projection:
@@ -130,6 +141,8 @@ def stage_of(name: StageName, settings: Settings, log: Log, redis: Redis | None)
     """A stage by name; `redis` may be None for those that keep nothing there."""
     if name == "live":
         return live_stage(settings, log)
+    if name == "archive":
+        return archive_stage(settings, log)
     if name == "tags":
         return TagsStage(log, settings.namespace)
     assert redis is not None, f"the {name} stage keeps something in Redis"

@@ -1,0 +1,237 @@
+"""One partition's history on disk: Parquet files by the day of the event, each for a range of offsets.
+
+    2026-11-27/<first>-<last>.parquet   rows of events, see octyseg.history.rows
+    people/<first>-<last>.parquet       the other records, as they came
+    reached                             the offset up to which all of it is there
+
+A write puts its files in place one by one and moves `reached` on last. What lies beyond it was cut off by a
+crash and goes at the next opening; what lies inside another file's range was compacted into that one. So readers
+and a writer need nothing from each other, and whatever is written again replaces itself.
+"""
+
+import os
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from octyseg.history.people import People
+from octyseg.history.rows import Row, table_of
+from octyseg.history.source import History, of_files
+from octyseg.model.record import Event, decode
+from octyseg.model.refusal import Refusal
+
+PEOPLE = "people"
+PEOPLE_SCHEMA = pa.schema(
+    [("profile_id", pa.string()), ("at_ms", pa.int64()), ("place", pa.int64()), ("record", pa.binary())]
+)
+_NAME = re.compile(r"(\d{12,})-(\d{12,})\.parquet")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_COMPRESSION = "zstd"
+
+Pass = Callable[[str], None]
+
+
+class Told(NamedTuple):
+    """A record that is no event, in the order of the columns."""
+
+    profile_id: str
+    at_ms: int
+    place: int
+    record: bytes
+
+
+class File(NamedTuple):
+    """A file and the offsets it is about, both inside."""
+
+    path: Path
+    first: int
+    last: int
+
+
+class Reached(msgspec.Struct):
+    """All records below `offset` are there."""
+
+    offset: int = 0
+
+
+class Archive:
+    """The writing and the reading side; one writer at a time, who calls `open` first."""
+
+    def __init__(self, directory: Path, partition: int, pass_by: Pass = lambda _point: None) -> None:
+        self.directory = directory / str(partition)
+        self._pass_by = pass_by
+
+    def open(self) -> int:
+        """Sweep up what a crash left; where writing goes on."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        reached = self.reached()
+        for path in [*self.directory.rglob("*.tmp")]:
+            path.unlink()
+        for folder in self._folders():
+            for file in _files_in(folder):
+                if file.last >= reached:
+                    file.path.unlink()
+        return reached
+
+    def reached(self) -> int:
+        """The offset up to which everything is there."""
+        try:
+            return msgspec.json.decode((self.directory / "reached").read_bytes(), type=Reached).offset
+        except FileNotFoundError:
+            return 0
+
+    def write(self, rows: Iterable[Row], told: Sequence[Told], first: int, next_offset: int) -> None:
+        """What the records from `first` up to `next_offset` hold; durable on return."""
+        days: defaultdict[str, list[Row]] = defaultdict(list)
+        for row in rows:
+            days[day_of(row.at_ms)].append(row)
+        name = f"{first:012}-{next_offset - 1:012}.parquet"
+        for day, its_rows in days.items():
+            _put(table_of(its_rows), self.directory / day / name)
+            self._pass_by("archive.file_written")
+        if told:
+            columns = [
+                pa.array(column, field.type)
+                for column, field in zip(zip(*told, strict=True), PEOPLE_SCHEMA, strict=True)
+            ]
+            _put(pa.table(columns, PEOPLE_SCHEMA), self.directory / PEOPLE / name)
+        self._pass_by("archive.files_written")
+        _replace(self.directory / "reached", msgspec.json.encode(Reached(next_offset)))
+
+    def compact(self, more_than: int) -> None:
+        """Make one file of the files of every folder that has more than so many."""
+        for folder in self._folders():
+            files = self._standing(folder)
+            if len(files) > more_than:
+                _merge(files, folder)
+
+    def retain(self, before_ms: int) -> None:
+        """Drop the days that end before this instant."""
+        before = day_of(before_ms)
+        for folder in self._folders():
+            if folder.name != PEOPLE and folder.name < before:
+                shutil.rmtree(folder)
+
+    def erase(self, profile_ids: Collection[str], below: int) -> None:
+        """Leave no row of these profiles from records below an offset, and no record of them."""
+        ids = pa.array(sorted(profile_ids), pa.string())
+        for folder in self._folders():
+            for file in self._standing(folder):
+                table = pq.read_table(file.path)
+                is_gone = pc.and_(pc.is_in(table["profile_id"], ids), pc.less(table["place"], below))
+                if pc.any(is_gone).as_py():
+                    _put(table.filter(pc.invert(is_gone)), file.path)
+
+    def history(self, as_of_ms: int) -> History:
+        """What there is as of an instant."""
+        paths = [file.path for folder in self._folders() if folder.name != PEOPLE for file in self._standing(folder)]
+        return of_files(paths, self.people(as_of_ms))
+
+    def people(self, as_of_ms: int) -> People:
+        """Who profiles are, by the records told up to an instant."""
+        people = People()
+        for told in self.told():
+            record = decode(told.profile_id.encode(), told.record)
+            if told.at_ms <= as_of_ms and not isinstance(record, Refusal | Event):
+                people.tell(record, told.at_ms, told.place)
+        return people
+
+    def told(self) -> Iterator[Told]:
+        """The records that are no events, in the order of the log."""
+        for file in sorted(self._standing(self.directory / PEOPLE), key=lambda file: file.first):
+            for row in pq.read_table(file.path).sort_by("place").to_pylist():
+                yield Told(**row)
+
+    def describe(self) -> dict[str, int | str | None]:
+        """How much there is."""
+        files = [file for folder in self._folders() for file in self._standing(folder)]
+        days = sorted(folder.name for folder in self._folders() if folder.name != PEOPLE)
+        return {
+            "partition": int(self.directory.name),
+            "reached": self.reached(),
+            "events": sum(pq.read_metadata(file.path).num_rows for file in files if file.path.parent.name != PEOPLE),
+            "files": len(files),
+            "bytes": sum(file.path.stat().st_size for file in files),
+            "first_day": days[0] if days else None,
+            "last_day": days[-1] if days else None,
+        }
+
+    def _folders(self) -> list[Path]:
+        if not self.directory.exists():
+            return []
+        return [
+            one for one in self.directory.iterdir() if one.is_dir() and (one.name == PEOPLE or _DAY.fullmatch(one.name))
+        ]
+
+    def _standing(self, folder: Path) -> list[File]:
+        """The files that count: complete, and not compacted into another."""
+        reached = self.reached()
+        files = sorted(
+            (file for file in _files_in(folder) if file.last < reached), key=lambda file: (file.first, -file.last)
+        )
+        standing: list[File] = []
+        for file in files:
+            if not standing or file.last > standing[-1].last:
+                standing.append(file)
+        return standing
+
+
+def day_of(at_ms: int) -> str:
+    """The day of an instant, UTC."""
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def partitions_in(directory: Path) -> list[int]:
+    """The partitions that have history."""
+    return sorted(int(one.name) for one in directory.iterdir() if one.name.isdigit()) if directory.exists() else []
+
+
+def _files_in(folder: Path) -> Iterator[File]:
+    for path in folder.iterdir() if folder.exists() else ():
+        match = _NAME.fullmatch(path.name)
+        if match is not None:
+            yield File(path, int(match[1]), int(match[2]))
+
+
+def _merge(files: Sequence[File], folder: Path) -> None:
+    table = pa.concat_tables([pq.read_table(file.path) for file in files])
+    whole = folder / f"{min(file.first for file in files):012}-{max(file.last for file in files):012}.parquet"
+    _put(table.sort_by([("profile_id", "ascending"), ("place", "ascending")]), whole)
+    for file in files:
+        if file.path != whole:
+            file.path.unlink()
+
+
+def _put(table: pa.Table, path: Path) -> None:
+    """A file in its place, or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    pq.write_table(table, temporary, compression=_COMPRESSION)
+    _settle(temporary, path)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(content)
+    _settle(temporary, path)
+
+
+def _settle(temporary: Path, path: Path) -> None:
+    """The file is on the disk before its name is, and its name before we say so."""
+    for place in (temporary, path.parent):
+        if place == path.parent:
+            temporary.replace(path)
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,175 @@
+"""The archive stage: events and the other records of the input go to history, many at a time, each exactly once.
+
+Input: `octyseg.events`. What a partition's history has reached is told by its files alone; on opening, what lies
+between that and the committed position is read again. Records that the live stage refuses are not history.
+Erased profiles leave no row behind, within the time between two looks.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+from octyseg import logs, metrics
+from octyseg.engine.rules import Rules
+from octyseg.history.archive import Archive, Told
+from octyseg.history.rows import Row, row_of
+from octyseg.log.port import Chunk, Log, Record, read_through
+from octyseg.model.record import Erase, Event, decode, epoch_ms
+from octyseg.model.refusal import Refusal
+from octyseg.stages.crashpoints import Pass, pass_by
+
+DAY_MS = 24 * 60 * 60 * 1000
+TIDY_EVERY_S = 60.0
+# A day of writes a minute apart makes this many files many times over.
+FILES_A_DAY = 32
+
+_logger = logs.get(__name__)
+
+
+class ArchiveConfig(Struct, frozen=True, kw_only=True):
+    """How much is written at once, and how long it is kept."""
+
+    write_every_s: float = 60.0
+    write_every_events: int = 100_000
+    keep_days: int = 400
+
+
+class _Partition:
+    """What came since the last write."""
+
+    def __init__(self, archive: Archive, reached: int) -> None:
+        self.archive = archive
+        self.first = self.next_offset = reached
+        self.rows: list[Row] = []
+        self.told: list[Told] = []
+        self.erased: dict[str, int] = {}
+        self.newest_ms = 0
+        self.lock = asyncio.Lock()
+
+
+class ArchiveStage:
+    """Consumer of events with a group of its own. Made once per process."""
+
+    name = "archive"
+
+    def __init__(
+        self,
+        log: Log,
+        events_topic: str,
+        directory: Path,
+        config: ArchiveConfig,
+        rules: Rules,
+        *,
+        passing: Pass = pass_by,
+    ) -> None:
+        self.inputs = (events_topic,)
+        self._log = log
+        self._directory = directory
+        self._config = config
+        self._future_ms = rules.future_ms
+        self._pass = passing
+        self._partitions: dict[int, _Partition] = {}
+        self._write_at_s = time.monotonic() + config.write_every_s
+        self._tidy_at_s = 0.0
+
+    async def start(self) -> None:
+        """Nothing to prepare."""
+
+    async def open(self, partition: int, positions: Mapping[str, int]) -> None:
+        """Go on where the files end."""
+        (topic,) = self.inputs
+        archive = Archive(self._directory, partition, self._pass)  # type: ignore[arg-type] # its points are among ours
+        reached = await asyncio.to_thread(archive.open)
+        start = (await self._log.starts(topic, [partition]))[partition]
+        if start > reached:
+            _logger.warning("events were retained for less time than the archive was away", partition=partition)
+        own = self._partitions[partition] = _Partition(archive, max(start, reached))
+        async for record in read_through(self._log, topic, partition, own.next_offset, positions[topic]):
+            self._take(own, (record,))
+        own.next_offset = max(own.next_offset, positions[topic])
+        own.erased = {told.profile_id: told.place for told in archive.told() if _is_erasure(told)} | own.erased
+        metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
+
+    async def handle(self, chunk: Chunk) -> None:
+        """Remember what the chunk holds; a process that dies before it is written reads it again."""
+        own = self._partitions[chunk.partition]
+        with metrics.CHUNK_SECONDS.labels(self.name).time():
+            async with own.lock:
+                for batch in chunk.batches:
+                    self._take(own, batch)
+                    await asyncio.sleep(0)
+                own.next_offset = max(own.next_offset, chunk.next_offset)
+        if len(own.rows) >= self._config.write_every_events:
+            await self._write(own)
+
+    async def tick(self) -> None:
+        """Write what has come when its time has come, and tidy up now and then."""
+        now_s = time.monotonic()
+        if now_s >= self._write_at_s:
+            self._write_at_s = now_s + self._config.write_every_s
+            for own in list(self._partitions.values()):
+                await self._write(own)
+        if now_s >= self._tidy_at_s:
+            self._tidy_at_s = now_s + TIDY_EVERY_S
+            for own in list(self._partitions.values()):
+                await self._tidy(own)
+
+    async def committed(self, topic: str, partition: int, offset: int) -> None:
+        """The files say what was reached."""
+
+    async def close(self, partition: int) -> None:
+        """Write what has come."""
+        own = self._partitions.pop(partition, None)
+        if own is not None:
+            await self._write(own)
+        metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
+
+    async def stop(self) -> None:
+        """Nothing to end."""
+
+    def _take(self, own: _Partition, records: Iterable[Record]) -> None:
+        for record in records:
+            if record.offset < own.next_offset:
+                continue
+            own.next_offset = record.offset + 1
+            read = decode(record.key, record.value)
+            if isinstance(read, Refusal):
+                continue
+            at_ms = epoch_ms(read.created_at, record.timestamp)
+            if isinstance(at_ms, Refusal) or at_ms > record.timestamp + self._future_ms:
+                continue
+            own.newest_ms = max(own.newest_ms, record.timestamp)
+            if isinstance(read, Event):
+                own.rows.append(row_of(read, at_ms, record.offset))
+                continue
+            assert record.value is not None
+            own.told.append(Told(read.profile_id, at_ms, record.offset, record.value))
+            if isinstance(read, Erase):
+                own.erased[read.profile_id] = record.offset
+
+    async def _write(self, own: _Partition) -> None:
+        async with own.lock:
+            if own.next_offset == own.first:
+                return
+            with metrics.ARCHIVE_SECONDS.time():
+                await asyncio.to_thread(own.archive.write, own.rows, own.told, own.first, own.next_offset)
+            metrics.EVENTS.labels(self.name, "archived").inc(len(own.rows))
+            self._pass("archive.reached")
+            own.rows, own.told, own.first = [], [], own.next_offset
+
+    async def _tidy(self, own: _Partition) -> None:
+        async with own.lock:
+            if own.newest_ms:
+                await asyncio.to_thread(own.archive.retain, own.newest_ms - self._config.keep_days * DAY_MS)
+            erased = {one: place for one, place in own.erased.items() if place < own.first}
+            for profile_id, place in erased.items():
+                await asyncio.to_thread(own.archive.erase, [profile_id], place + 1)
+                own.erased.pop(profile_id)
+            await asyncio.to_thread(own.archive.compact, FILES_A_DAY)
+
+
+def _is_erasure(told: Told) -> bool:
+    return isinstance(decode(told.profile_id.encode(), told.record), Erase)

@@ -1,0 +1,214 @@
+"""The archive stage: every record that is no refusal is in history once, wherever a process died on the way."""
+
+import json
+
+import pyarrow.parquet as pq
+import pytest
+
+from octyseg.engine.rules import Rules
+from octyseg.history.archive import Archive, partitions_in
+from octyseg.log.memory import MemoryLog
+from octyseg.log.port import NewRecord
+from octyseg.log.topics import specs
+from octyseg.stages.archive import ArchiveConfig, ArchiveStage
+
+TOPIC = "octyseg.events"
+DAY_MS = 24 * 60 * 60 * 1000
+NOW_MS = 1_780_012_800_000  # noon
+POINTS = ["archive.file_written", "archive.files_written", "archive.reached"]
+
+
+class Died(Exception):
+    """The process ended at a named point."""
+
+
+class Desk:
+    """A log in memory, and archive stages that come and go over one directory."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        self.now_ms = NOW_MS
+        self.log = MemoryLog(lambda: self.now_ms)
+        self.dies_at = None
+        self.stage = None
+
+    async def begin(self, position=0, **config):
+        if self.stage is None:
+            await self.log.create_topics(specs("octyseg.", 1))
+        self.stage = ArchiveStage(
+            self.log, TOPIC, self.directory, ArchiveConfig(**config), Rules(), passing=self.pass_by
+        )
+        await self.stage.start()
+        await self.stage.open(0, {TOPIC: position})
+        self.reader = self.log.reader()
+        self.reader.seek(TOPIC, 0, position)
+
+    def pass_by(self, point):
+        if point == self.dies_at:
+            self.dies_at = None
+            raise Died(point)
+
+    async def append(self, *documents):
+        records = [NewRecord(one["profile_id"].encode(), json.dumps(one).encode()) for one in documents]
+        return (await self.log.append(TOPIC, 0, records)).next_offset
+
+    async def handle(self):
+        for chunk in await self.reader.read(0):
+            await self.stage.handle(chunk)
+
+    async def write(self):
+        self.stage._write_at_s = self.stage._tidy_at_s = 0
+        await self.stage.tick()
+
+    @property
+    def archive(self):
+        return Archive(self.directory, 0)
+
+    def places(self):
+        """The offsets of all rows, in order."""
+        files = self.archive.history(NOW_MS).files
+        return sorted(place for path in files for place in pq.read_table(path)["place"].to_pylist())
+
+
+def event(profile="ada", day=0, **fields):
+    at_ms = NOW_MS + day * DAY_MS
+    return {"profile_id": profile, "event_type": "buy", "event_properties": {}, "created_at": at_ms, **fields}
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return Desk(tmp_path / "history")
+
+
+async def test_rows_lie_by_partition_and_day_of_the_event(desk):
+    await desk.begin()
+    await desk.append(event(), event(day=-1), event("eve", event_properties={"b": 1, "a": "x"}))
+    await desk.handle()
+    await desk.write()
+    names = sorted(path.relative_to(desk.directory).as_posix() for path in desk.directory.rglob("*.parquet"))
+    assert names == [
+        "0/2026-05-28/000000000000-000000000002.parquet",
+        "0/2026-05-29/000000000000-000000000002.parquet",
+    ]
+    rows = pq.read_table(desk.directory / names[1]).to_pylist()
+    assert [(row["profile_id"], row["properties"]) for row in rows] == [("ada", ""), ("eve", '\n"a":"x"\n"b":1\n')]
+    assert partitions_in(desk.directory) == [0]
+
+
+async def test_what_the_live_stage_refuses_is_not_history(desk):
+    await desk.begin()
+    await desk.append(event(event_type=""), event(day=9), event(created_at="no time"), event())
+    await desk.handle()
+    await desk.write()
+    assert desk.places() == [3]
+    assert desk.archive.reached() == 4
+
+
+@pytest.mark.parametrize("point", POINTS)
+async def test_a_crash_anywhere_loses_and_doubles_nothing(desk, point):
+    await desk.begin()
+    committed = await desk.append(event(), event(day=-1), event(day=-2))
+    await desk.handle()
+    await desk.write()
+    await desk.append(event(), event(day=-1))
+    await desk.handle()
+    desk.dies_at = point
+    with pytest.raises(Died):
+        await desk.write()
+    # The host had committed less than the files have, or more: what handle returned from.
+    end = await desk.append(event(day=-1), event())
+    for position in (committed, end):
+        await desk.begin(position)
+        await desk.handle()
+        await desk.write()
+        assert desk.places() == list(range(end))
+        await desk.stage.close(0)
+    assert desk.places() == list(range(7))
+
+
+async def test_what_was_handled_and_not_written_is_read_again(desk):
+    await desk.begin()
+    end = await desk.append(event(), event(day=-1))
+    await desk.handle()
+    assert desk.places() == []
+    await desk.begin(end)
+    await desk.write()
+    assert desk.places() == [0, 1]
+
+
+async def test_a_reader_sees_whole_writes_only(desk):
+    await desk.begin()
+    await desk.append(event(), event(day=-1))
+    await desk.handle()
+    desk.dies_at = "archive.files_written"
+    with pytest.raises(Died):
+        await desk.write()
+    assert list(desk.directory.rglob("*.parquet"))
+    assert desk.places() == []
+
+
+async def test_many_files_of_a_day_become_one(desk, monkeypatch):
+    monkeypatch.setattr("octyseg.stages.archive.FILES_A_DAY", 3)
+    await desk.begin()
+    for _ in range(5):
+        await desk.append(event(), event("eve"))
+        await desk.handle()
+        await desk.write()
+    assert desk.places() == list(range(10))
+    assert len(list(desk.directory.rglob("*.parquet"))) <= 3
+
+
+async def test_both_files_of_a_compaction_that_was_cut_off_count_once(desk):
+    await desk.begin()
+    for _ in range(2):
+        await desk.append(event(), event("eve"))
+        await desk.handle()
+        await desk.write()
+    day = desk.directory / "0" / "2026-05-29"
+    kept = {path.name: path.read_bytes() for path in day.iterdir()}
+    desk.archive.compact(1)
+    for name, content in kept.items():
+        (day / name).write_bytes(content)
+    assert desk.places() == list(range(4))
+
+
+async def test_days_beyond_their_time_go(desk):
+    await desk.begin(keep_days=2)
+    await desk.append(event(), event(day=-2), event(day=-3))
+    await desk.handle()
+    await desk.write()
+    assert desk.places() == [0, 1]
+
+
+async def test_nothing_is_left_of_an_erased_profile(desk):
+    await desk.begin()
+    await desk.append(
+        event("ada"),
+        {"type": "profile", "profile_id": "ada", "profile_data": {"plan": "gold"}, "created_at": NOW_MS},
+        event("eve"),
+        {"type": "erase", "profile_id": "ada", "created_at": NOW_MS},
+    )
+    await desk.handle()
+    await desk.write()
+    assert desk.places() == [2]
+    tables = [pq.read_table(path) for path in desk.directory.rglob("*.parquet")]
+    assert not any("ada" in table["profile_id"].to_pylist() for table in tables)
+    await desk.append(event("ada"))
+    await desk.handle()
+    await desk.write()
+    assert desk.places() == [2, 4], "who comes back is somebody new"
+
+
+async def test_people_are_as_they_were_told_up_to_the_instant(desk):
+    await desk.begin()
+    say = {"type": "profile", "profile_id": "ada"}
+    await desk.append(
+        say | {"profile_data": {"plan": "tin"}, "created_at": NOW_MS - DAY_MS},
+        say | {"profile_data": {"plan": "gold"}, "created_at": NOW_MS},
+        {"type": "merge", "profile_id": "eve", "into": "ada", "created_at": NOW_MS},
+    )
+    await desk.handle()
+    await desk.write()
+    assert desk.archive.people(NOW_MS - 1).attributes()["ada"]["profile_data"] == {"plan": "tin"}
+    assert desk.archive.people(NOW_MS).attributes()["ada"]["profile_data"] == {"plan": "gold"}
+    assert desk.archive.people(NOW_MS).of("eve") == "ada"
