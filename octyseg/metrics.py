@@ -47,6 +47,10 @@ CHUNK_SECONDS = Histogram(
     "octyseg_chunk_seconds", "Time from receiving a chunk to its acknowledgement", ["stage"], buckets=_FAST
 )
 ARCHIVE_SECONDS = Histogram("octyseg_archive_seconds", "Time of one write to history", buckets=_FAST)
+RUNS = Counter("octyseg_runs", "Runs of the batch agent that ended", ["status"])
+RUN_SECONDS = Histogram(
+    "octyseg_run_slice_seconds", "Time to evaluate the orders of one slice", buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 1800)
+)
 LOOP_LAG_SECONDS = Histogram(
     "octyseg_loop_lag_seconds", "How late the event loop wakes: heartbeats share it", buckets=_FAST
 )

@@ -1,8 +1,10 @@
 """Sections of the settings, read as `OCTYSEG_SECTION__NAME`; octyseg.settings puts them together."""
 
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 
+from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
@@ -49,6 +51,17 @@ class HistorySettings(BaseModel):
         pattern="^(duckdb|clickhouse|spark(://.+)?)$",
         description="duckdb, clickhouse or spark",
     )
+    schedule: str = Field(default="0 * * * *", description="when past segments are looked at again: cron, UTC")
     keep_days: int = Field(default=400, ge=1, description="how many days of events are kept, by event time")
     write_every_s: float = Field(default=60, gt=0, description="seconds between two writes of what has come")
     write_every_events: int = Field(default=100_000, ge=1, description="events that are written before their time")
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_cron(cls, value: str) -> str:
+        try:
+            CronSim(value, datetime.now(UTC))
+        except CronSimError:
+            msg = f'"{value}" is no cron expression: write five fields, e.g. 0 * * * * for every hour'
+            raise ValueError(msg) from None
+        return value

@@ -17,7 +17,7 @@ from octyseg.hosting.collector import relax_collector
 from octyseg.settings import Settings
 from topologies.app import App
 
-STAGES = ("live", "tags", "projection", "webhooks", "archive")
+STAGES = ("live", "tags", "projection", "webhooks", "archive", "past")
 
 
 class Worker(faust.Worker):  # type: ignore[misc] # Faust comes without types that mypy follows

@@ -7,12 +7,9 @@ from typing import Annotated
 import typer
 
 from octyseg.cli.events_file import Events, EventsFile
-from octyseg.cli.options import File, Form
+from octyseg.cli.options import File, Form, instant_ms
 from octyseg.cli.output import print_json_line, print_table, tell, warn
 from octyseg.cli.session import begin, definitions_in
-from octyseg.errors import UsageError
-from octyseg.model.record import MAX_EPOCH_MS, MIN_EPOCH_MS
-from octyseg.model.rules_conditions import instant
 
 _PARQUET = b"PAR1"
 
@@ -38,7 +35,7 @@ def evaluate(
     from octyseg.history.source import of_files, of_lines
 
     loaded = begin()
-    as_of_ms = _epoch_ms(as_of)
+    as_of_ms = instant_ms(as_of)
     definitions = definitions_in(file, loaded)
     warn(definitions.warnings)
     left_out = [one.segment_name for one in definitions.segments if one.segment_type in ("live", "static")]
@@ -55,19 +52,6 @@ def evaluate(
     else:
         print_table(("PROFILE", "SEGMENT"), found)
     source.tell_refused()
-
-
-def _epoch_ms(text: str) -> int:
-    if text.isascii() and text.isdigit():
-        at_ms = int(text)
-        if MIN_EPOCH_MS <= at_ms < MAX_EPOCH_MS:
-            return at_ms
-    elif (at := instant(text)) is not None:
-        return round(at.timestamp() * 1000)
-    msg = (
-        f'--as-of "{text}" is no instant: write RFC 3339 with a zone, e.g. 2026-11-27T00:00:00Z, or epoch milliseconds'
-    )
-    raise UsageError(msg)
 
 
 def _is_parquet(source: str) -> bool:

@@ -6,11 +6,13 @@ import typer
 
 from octyseg.cli.options import Form
 from octyseg.cli.output import print_json, print_table, warn
+from octyseg.cli.run import shown
 from octyseg.cli.session import begin, bring_up, open_log, open_projection, read_registry, run
 from octyseg.errors import OctysegError, ProjectionUnavailable, SettingsError
 from octyseg.log.port import Log
 from octyseg.model.change import rfc3339
 from octyseg.settings import Settings
+from octyseg.stages.runs import read_ledger
 
 group = typer.Typer(no_args_is_help=True, help="Look at definitions and profiles.")
 
@@ -37,6 +39,17 @@ def event_types(output: Form = "table") -> None:
         print_table(("EVENT TYPE", "PROPERTIES"), rows)
 
 
+@group.command("runs")
+def runs(output: Form = "table") -> None:
+    """Runs of the batch agent, the newest first."""
+    found = run(_runs(begin()))
+    if output == "json":
+        print_json(found)
+    else:
+        columns = ("run_id", "segment", "trigger", "status", "as_of", "slices", "members", "added", "removed", "error")
+        print_table([name.upper() for name in columns], [[one[name] for name in columns] for one in found])
+
+
 @group.command("profile")
 def profile(
     profile_id: Annotated[str, typer.Argument(help="The id under which its events come.", show_default=False)],
@@ -52,6 +65,14 @@ def profile(
     if tags:
         typer.echo()
         print_table(("TAG", "SEGMENT", "SINCE"), [(t["segment_tag"], t["segment_id"], t["created_at"]) for t in tags])
+
+
+async def _runs(loaded: Settings) -> list[dict[str, Any]]:
+    async with open_log(loaded, writes=False) as log:
+        registry = await read_registry(log, loaded)
+        names = {stored.segment_id: stored.definition.segment_name for stored in registry.history()}
+        ledger = await read_ledger(log, loaded.topic("runs"))
+    return [shown(one, names.get(one.segment_id, one.segment_id)) for one in ledger.runs()]
 
 
 async def _segments(loaded: Settings) -> list[dict[str, Any]]:

@@ -17,9 +17,11 @@ from octyseg.cli import (
     evaluate,
     explain,
     get,
+    history,
     produce,
     projection,
     replay,
+    run,
     simulate,
     tail,
     topics,
@@ -67,6 +69,7 @@ application.command("diff")(diff.diff)
 application.command("apply")(apply.apply)
 application.command("replay")(replay.replay)
 application.command("evaluate")(evaluate.evaluate)
+application.command("run")(run.run_segment)
 application.command("produce")(produce.produce)
 application.command("simulate")(simulate.simulate)
 application.command("explain")(explain.explain)
@@ -79,6 +82,7 @@ for name, group in (
     ("topics", topics.group),
     ("webhooks", webhooks.group),
     ("projection", projection.group),
+    ("history", history.group),
     ("config", config.group),
 ):
     application.add_typer(group, name=name)

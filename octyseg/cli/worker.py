@@ -12,7 +12,7 @@ def worker(
     stages: Annotated[
         Literal["live", "tags", "webhooks", "past", "all"],
         typer.Argument(
-            help="live: detect. tags: publish changes, keep Redis. webhooks: send them. past: history and runs. all: all.",
+            help="live: detect. tags: publish them, keep Redis. webhooks: send them. past: history and runs. all: all.",
             show_default=False,
         ),
     ],

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -24,9 +24,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octyseg.history.people import People
-from octyseg.history.rows import Row, table_of
+from octyseg.history.rows import Row, row_of, table_of
 from octyseg.history.source import History, of_files
-from octyseg.model.record import Event, decode
+from octyseg.model.record import Erase, Event, decode, epoch_ms
 from octyseg.model.refusal import Refusal
 
 PEOPLE = "people"
@@ -47,6 +47,44 @@ class Told(NamedTuple):
     at_ms: int
     place: int
     record: bytes
+
+    @property
+    def is_erasure(self) -> bool:
+        """Whether everything about the profile is to be forgotten."""
+        return isinstance(decode(self.profile_id.encode(), self.record), Erase)
+
+    def to(self, people: People) -> None:
+        """Tell it."""
+        record = decode(self.profile_id.encode(), self.record)
+        assert not isinstance(record, Refusal | Event), "it was admitted once"
+        people.tell(record, self.at_ms, self.place)
+
+
+class Record(Protocol):
+    """What history reads of a record of the log."""
+
+    @property
+    def offset(self) -> int: ...  # noqa: D102 - the protocol's attributes are its documentation
+    @property
+    def timestamp(self) -> int: ...  # noqa: D102
+    @property
+    def key(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def value(self) -> bytes | None: ...  # noqa: D102
+
+
+def admitted(record: Record, future_ms: int) -> Row | Told | None:
+    """The record as history has it; None for what the live stage refuses."""
+    read = decode(record.key, record.value)
+    if isinstance(read, Refusal):
+        return None
+    at_ms = epoch_ms(read.created_at, record.timestamp)
+    if isinstance(at_ms, Refusal) or at_ms > record.timestamp + future_ms:
+        return None
+    if isinstance(read, Event):
+        return row_of(read, at_ms, record.offset)
+    assert record.value is not None
+    return Told(read.profile_id, at_ms, record.offset, record.value)
 
 
 class File(NamedTuple):
@@ -140,9 +178,8 @@ class Archive:
         """Who profiles are, by the records told up to an instant."""
         people = People()
         for told in self.told():
-            record = decode(told.profile_id.encode(), told.record)
-            if told.at_ms <= as_of_ms and not isinstance(record, Refusal | Event):
-                people.tell(record, told.at_ms, told.place)
+            if told.at_ms <= as_of_ms:
+                told.to(people)
         return people
 
     def told(self) -> Iterator[Told]:

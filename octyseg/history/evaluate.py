@@ -132,15 +132,24 @@ def _held(condition: Condition, attributes: Mapping[str, object], as_of_ms: int)
     return admits(condition, attributes, as_of_ms)
 
 
-def _events(db: Engine, history: History) -> ir.Table:
-    """The events under the ids that their profiles have now, without those of erased ones."""
-    events = db.parquet("events", history.files) if history.files else db.table("events", history.rows)
-    erased, merged = history.people.erased, history.people.merged()
+def told_events(db: Engine, history: History) -> ir.Table:
+    """The events as they came, without those of erased profiles."""
+    events = db.table("events", history.rows)
+    if history.files:
+        events = db.parquet("written", history.files).select(events.columns).union(events)
+    erased = history.people.erased
     if erased:
         rows = {"erased_id": pa.array(erased, pa.string()), "erased_at": pa.array(erased.values(), pa.int64())}
         gone = db.table("erased", pa.table(rows))
         joined = events.left_join(gone, events.profile_id == gone.erased_id)
         events = joined.filter(joined.erased_at.isnull() | (joined.place > joined.erased_at)).select(events.columns)
+    return events
+
+
+def _events(db: Engine, history: History) -> ir.Table:
+    """The events under the ids that their profiles have now."""
+    events = told_events(db, history)
+    merged = history.people.merged()
     if merged:
         rows = {"child": pa.array(merged, pa.string()), "parent": pa.array(merged.values(), pa.string())}
         went = db.table("merged", pa.table(rows))

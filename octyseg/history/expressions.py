@@ -85,7 +85,7 @@ class Asking:
         self._columns.setdefault(what, f"f{len(self._columns)}")
 
     def _column(self, events: ir.Table, kind: str, patterns: Sequence[Pattern], window: Window | None) -> Any:
-        chosen = reduce(or_, (_matches(events, pattern) for pattern in patterns))
+        chosen = reduce(or_, (matches(events, pattern) for pattern in patterns))
         if window is not None:
             chosen &= _inside(events, window)
         if kind == "count":
@@ -131,9 +131,9 @@ class Asking:
         """Profiles that did one pattern after the other: each as early as it can be behind the one before."""
         turns = events.filter(_inside(events, chain.window)).mutate(turn=_turn(events, chain.window))
         first, *others = chain.patterns
-        reached = turns.filter(_matches(turns, first)).group_by("profile_id").aggregate(reached=turns.turn.min())
+        reached = turns.filter(matches(turns, first)).group_by("profile_id").aggregate(reached=turns.turn.min())
         for pattern in others:
-            behind = turns.filter(_matches(turns, pattern)).select("profile_id", "turn").join(reached, "profile_id")
+            behind = turns.filter(matches(turns, pattern)).select("profile_id", "turn").join(reached, "profile_id")
             later = behind.filter(behind.turn > behind.reached)
             reached = later.group_by("profile_id").aggregate(reached=later.turn.min())
         return reached
@@ -149,7 +149,8 @@ def _chains(question: Question) -> list[asked.InOrder]:
     return [part for part in parts if isinstance(part, asked.InOrder) and len(part.patterns) > 2]  # noqa: PLR2004
 
 
-def _matches(events: ir.Table, pattern: Pattern) -> Any:
+def matches(events: ir.Table, pattern: Pattern) -> Any:
+    """Which of the events are of the pattern."""
     chosen = events.event_type == pattern.event_type
     for lines in pattern.lines:
         chosen &= reduce(or_, (events.properties.contains(line) for line in lines))
@@ -176,8 +177,11 @@ def _less(left: Any, right: Any) -> Any:
 
 
 def _without_repeats(events: ir.Table) -> ir.Table:
-    """Of the copies of an event id, each held against the one before it in the log."""
-    before = events.at_ms.lag().over(group_by=("profile_id", "event_id"), order_by="place")
+    """Of the copies of an event, by type and id, each held against the one before it in the log.
+
+    The type too, so that what one definition is told does not depend on the types that others ask for.
+    """
+    before = events.at_ms.lag().over(group_by=("profile_id", "event_type", "event_id"), order_by="place")
     numbered = events.mutate(before_ms=before)
     is_repeat = numbered.event_id.notnull() & ((numbered.at_ms - numbered.before_ms).abs() <= REPEATS_MS)
     return numbered.filter(~is_repeat.fill_null(False)).drop("before_ms")

@@ -126,7 +126,7 @@ def dynamic(rule: Rule, as_of_ms: int, naming: Naming, record_leaf: str) -> Ques
     """The question of a dynamic segment: its rule, of whom it is about."""
     leaves = list(performed_in(rule))
     founding: list[Question] = [Known(record_leaf, False)]
-    founding += [Happened(_pattern(leaf.event_type, leaf.properties), Window(None, as_of_ms)) for leaf in leaves]
+    founding += [Happened(pattern_of_leaf(leaf), Window(None, as_of_ms)) for leaf in leaves]
     return AllOf((AnyOf(tuple(founding)), _ruled(rule, as_of_ms, naming)))
 
 
@@ -157,6 +157,11 @@ def segments_in(rule: Rule) -> Iterator[InSegment]:
 def pattern_of(step: EventStep, as_text: bool) -> Pattern:
     """What an event of a past segment must be."""
     return _pattern(step.event_type, step.event_properties, as_text=as_text)
+
+
+def pattern_of_leaf(leaf: Performed) -> Pattern:
+    """What an event must be that a leaf counts."""
+    return _pattern(leaf.event_type, leaf.properties)
 
 
 def patterns_in(question: Question) -> Iterator[tuple[Pattern, Window]]:
@@ -206,8 +211,7 @@ def _ruled(rule: Rule, as_of_ms: int, naming: Naming) -> Question:
         case Negated(part):
             return Not(_ruled(part, as_of_ms, naming))
         case Performed():
-            pattern = _pattern(rule.event_type, rule.properties)
-            return Counted((pattern,), _window(rule, as_of_ms), rule.at_least, rule.at_most)
+            return Counted((pattern_of_leaf(rule),), _window(rule, as_of_ms), rule.at_least, rule.at_most)
         case InSegment():
             inside = Known(naming(rule), False if rule.segment_id else None)
             return inside if rule.member else Not(inside)

@@ -11,6 +11,7 @@ from typing import Literal
 from redis.asyncio import Redis
 
 from octyseg.engine.rules import Rules
+from octyseg.hosting.runner import group_of
 from octyseg.log import topics
 from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.kafka import KafkaLog
@@ -21,6 +22,7 @@ from octyseg.settings import Settings
 from octyseg.stages.archive import ArchiveConfig, ArchiveStage
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.live import LiveConfig, LiveStage
+from octyseg.stages.past import PastConfig, PastStage
 from octyseg.stages.port import Stage
 from octyseg.stages.projection import ProjectionStage
 from octyseg.stages.repair import Projection
@@ -33,13 +35,13 @@ from octyseg.webhooks.queue import Queue
 from octyseg.webhooks.sealing import Seal, key_beside
 from octyseg.webhooks.sender import Sender
 
-StageName = Literal["live", "tags", "projection", "webhooks", "archive"]
+StageName = Literal["live", "tags", "projection", "webhooks", "archive", "past"]
 WORKERS: dict[str, tuple[StageName, ...]] = {
     "live": ("live",),
     "tags": ("tags", "projection"),
     "webhooks": ("webhooks",),
-    "past": ("archive",),
-    "all": ("live", "tags", "projection", "webhooks", "archive"),
+    "past": ("archive", "past"),
+    "all": ("live", "tags", "projection", "webhooks", "archive", "past"),
 }
 # The stages that keep something in Redis.
 NEED_REDIS: frozenset[StageName] = frozenset({"projection", "webhooks"})
@@ -94,6 +96,19 @@ def archive_stage(settings: Settings, log: Log) -> ArchiveStage:
     return ArchiveStage(log, settings.topic("events"), settings.history_directory, config, rules_of(settings))
 
 
+def past_stage(settings: Settings, log: Log) -> PastStage:
+    """The batch agent; it needs no Redis."""
+    config = PastConfig(
+        directory=settings.history_directory,
+        namespace=settings.namespace,
+        live_group=group_of(settings.namespace, "live"),
+        engine=settings.history.engine,
+        schedule=settings.history.schedule,
+        future_ms=settings.future_ms,
+    )
+    return PastStage(log, settings.topic, CatalogFollower(log, settings.topic("definitions")), config, wall_ms)
+
+
 def projection_of(settings: Settings, log: Log, redis: Redis) -> Projection:
     """The projection in Redis of a log."""
     prefix = settings.redis_prefix
@@ -143,6 +158,8 @@ def stage_of(name: StageName, settings: Settings, log: Log, redis: Redis | None)
         return live_stage(settings, log)
     if name == "archive":
         return archive_stage(settings, log)
+    if name == "past":
+        return past_stage(settings, log)
     if name == "tags":
         return TagsStage(log, settings.namespace)
     assert redis is not None, f"the {name} stage keeps something in Redis"

@@ -14,11 +14,9 @@ from msgspec import Struct
 
 from octyseg import logs, metrics
 from octyseg.engine.rules import Rules
-from octyseg.history.archive import Archive, Told
-from octyseg.history.rows import Row, row_of
+from octyseg.history.archive import Archive, Told, admitted
+from octyseg.history.rows import Row
 from octyseg.log.port import Chunk, Log, Record, read_through
-from octyseg.model.record import Erase, Event, decode, epoch_ms
-from octyseg.model.refusal import Refusal
 from octyseg.stages.crashpoints import Pass, pass_by
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -90,7 +88,7 @@ class ArchiveStage:
         async for record in read_through(self._log, topic, partition, own.next_offset, positions[topic]):
             self._take(own, (record,))
         own.next_offset = max(own.next_offset, positions[topic])
-        own.erased = {told.profile_id: told.place for told in archive.told() if _is_erasure(told)} | own.erased
+        own.erased = {told.profile_id: told.place for told in archive.told() if told.is_erasure} | own.erased
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
 
     async def handle(self, chunk: Chunk) -> None:
@@ -135,20 +133,14 @@ class ArchiveStage:
             if record.offset < own.next_offset:
                 continue
             own.next_offset = record.offset + 1
-            read = decode(record.key, record.value)
-            if isinstance(read, Refusal):
-                continue
-            at_ms = epoch_ms(read.created_at, record.timestamp)
-            if isinstance(at_ms, Refusal) or at_ms > record.timestamp + self._future_ms:
-                continue
             own.newest_ms = max(own.newest_ms, record.timestamp)
-            if isinstance(read, Event):
-                own.rows.append(row_of(read, at_ms, record.offset))
-                continue
-            assert record.value is not None
-            own.told.append(Told(read.profile_id, at_ms, record.offset, record.value))
-            if isinstance(read, Erase):
-                own.erased[read.profile_id] = record.offset
+            found = admitted(record, self._future_ms)
+            if isinstance(found, Row):
+                own.rows.append(found)
+            elif found is not None:
+                own.told.append(found)
+                if found.is_erasure:
+                    own.erased[found.profile_id] = record.offset
 
     async def _write(self, own: _Partition) -> None:
         async with own.lock:
@@ -169,7 +161,3 @@ class ArchiveStage:
                 await asyncio.to_thread(own.archive.erase, [profile_id], place + 1)
                 own.erased.pop(profile_id)
             await asyncio.to_thread(own.archive.compact, FILES_A_DAY)
-
-
-def _is_erasure(told: Told) -> bool:
-    return isinstance(decode(told.profile_id.encode(), told.record), Erase)

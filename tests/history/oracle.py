@@ -14,13 +14,14 @@ class Happened:
 
 
 def once(events):
-    """Of the copies of an event id within a day, the first in the log."""
+    """Of the copies of an event within a day, told by type and id, the first in the log."""
     kept, before = [], {}
     for event in sorted(events, key=lambda event: event.place):
-        at_ms = before.get(event.event_id)
+        name = event.event_type, event.event_id
+        at_ms = before.get(name)
         if event.event_id is None or at_ms is None or abs(event.at_ms - at_ms) > DAY_MS:
             kept.append(event)
-        before[event.event_id] = event.at_ms
+        before[name] = event.at_ms
     return kept
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given, settings
+from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
 from octyseg.history.evaluate import asked_in, evaluate
@@ -111,4 +111,5 @@ def test_members_are_those_of_the_plain_words(found, events, plans):
                 NOW_MS,
             )
         ]
+        note(f"{definition!r}, {events}")
         assert members[definition.segment_name] == expected
