@@ -22,10 +22,11 @@ from octyseg.settings import Settings
 from octyseg.stages.archive import ArchiveConfig, ArchiveStage
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.live import LiveConfig, LiveStage
-from octyseg.stages.past import PastConfig, PastStage
+from octyseg.stages.past import PastStage
 from octyseg.stages.port import Stage
 from octyseg.stages.projection import ProjectionStage
 from octyseg.stages.repair import Projection
+from octyseg.stages.slices import PastConfig
 from octyseg.stages.tags import TagsStage
 from octyseg.stages.webhooks import WebhooksStage
 from octyseg.stages.webhooks_ledger import Topics
