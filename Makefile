@@ -6,10 +6,10 @@ SEEDS ?= 20000
 UV := $(shell command -v uv || echo build/uv/bin/uv)
 RUN := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
-.PHONY: help setup demo test test-fast check format bench latency kafka faults simulate schema
+.PHONY: help setup demo test test-fast check format bench bench-history latency kafka faults simulate schema
 
 help: ## list what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/.ready ## put everything into .venv, with .venv/bin/octyseg in it
 
@@ -43,6 +43,9 @@ bench: setup ## events per second, as ratios within one run; writes build/bench/
 
 latency: setup ## from an append to the change on octyseg.tags, and how late inactions are
 	$(RUN) -m tests.benchmarks.latency
+
+bench-history: setup ## 100 past definitions over 100,000,000 events: minutes, and some GiB of disk
+	$(RUN) -m tests.benchmarks.history
 
 kafka: setup ## a real Kafka broker on loopback until interrupted
 	$(RUN) -m deploy.kafka.broker
