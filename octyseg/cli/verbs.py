@@ -9,6 +9,7 @@ import typer
 
 from octyseg import __version__
 from octyseg.cli import (
+    agreement,
     apply,
     config,
     delete,
@@ -18,6 +19,7 @@ from octyseg.cli import (
     explain,
     get,
     history,
+    preview,
     produce,
     projection,
     replay,
@@ -69,10 +71,12 @@ application.command("diff")(diff.diff)
 application.command("apply")(apply.apply)
 application.command("replay")(replay.replay)
 application.command("evaluate")(evaluate.evaluate)
+application.command("preview")(preview.preview)
 application.command("run")(run.run_segment)
 application.command("produce")(produce.produce)
 application.command("simulate")(simulate.simulate)
 application.command("explain")(explain.explain)
+application.command("check-agreement")(agreement.check_agreement)
 application.command("tail")(tail.tail)
 application.command("worker")(worker.worker)
 application.command("dev")(dev.dev)

@@ -60,6 +60,12 @@ def lines_of(properties: Mapping[str, Any]) -> str:
     return "\n" + "\n".join(lines) + "\n" if lines else ""
 
 
+def properties_of(text: str) -> dict[str, Any]:
+    """The properties that a text has, as they were but for the form of their numbers."""
+    read: dict[str, Any] = msgspec.json.decode("{" + ",".join(text.strip("\n").split("\n")) + "}") if text else {}
+    return read
+
+
 def line_of(name: str, value: Any) -> str:
     """What stands in the text of an event that has this property."""
     return f"\n{_line(name, value)}\n"

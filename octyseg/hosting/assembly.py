@@ -97,9 +97,9 @@ def archive_stage(settings: Settings, log: Log) -> ArchiveStage:
     return ArchiveStage(log, settings.topic("events"), settings.history_directory, config, rules_of(settings))
 
 
-def past_stage(settings: Settings, log: Log) -> PastStage:
-    """The batch agent; it needs no Redis."""
-    config = PastConfig(
+def past_config(settings: Settings) -> PastConfig:
+    """How the batch agent works."""
+    return PastConfig(
         directory=settings.history_directory,
         namespace=settings.namespace,
         live_group=group_of(settings.namespace, "live"),
@@ -107,7 +107,12 @@ def past_stage(settings: Settings, log: Log) -> PastStage:
         schedule=settings.history.schedule,
         future_ms=settings.future_ms,
     )
-    return PastStage(log, settings.topic, CatalogFollower(log, settings.topic("definitions")), config, wall_ms)
+
+
+def past_stage(settings: Settings, log: Log) -> PastStage:
+    """The batch agent; it needs no Redis."""
+    follower = CatalogFollower(log, settings.topic("definitions"))
+    return PastStage(log, settings.topic, follower, past_config(settings), wall_ms)
 
 
 def projection_of(settings: Settings, log: Log, redis: Redis) -> Projection:

@@ -14,12 +14,10 @@ from msgspec import Struct
 
 from octyseg import logs, metrics
 from octyseg.errors import OctysegError, Unavailable
-from octyseg.history.archive import Archive, admitted
 from octyseg.history.entries import entries
 from octyseg.history.evaluate import Asked, evaluate
-from octyseg.history.rows import Row, table_of
 from octyseg.history.source import History
-from octyseg.log.port import Log, NewRecord, read_through
+from octyseg.log.port import Log, NewRecord
 from octyseg.model import command as commands
 from octyseg.model.definition import SegmentDefinition
 from octyseg.model.run import Order, Report
@@ -27,6 +25,7 @@ from octyseg.model.segment import Segment
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.crashpoints import Pass
 from octyseg.stages.fold import Fold, fold
+from octyseg.stages.hindsight import Hindsight
 from octyseg.stages.members import members_in
 
 COMMANDS_AT_ONCE = 2_000
@@ -72,6 +71,7 @@ class Slices:
         self._topic = topic
         self._follower = follower
         self._config = config
+        self._past = Hindsight(log, topic("events"), config.directory, config.future_ms)
         self._pass = passing
 
     async def carry_out(self, partition: int, orders: Sequence[Order]) -> list[Report]:
@@ -103,7 +103,7 @@ class Slices:
         past = {one: order for one, order in orders.items() if segments[one].segment_type == "past"}
         if past:
             as_of_ms = next(iter(past.values())).as_of_ms
-            history = await self._history(partition, as_of_ms, end)
+            history = await self._past.as_of(partition, as_of_ms, end)
             asked = [Asked(one, self._definition(one), None) for one in past]
             found = await asyncio.to_thread(evaluate, asked, history, as_of_ms, self._config.engine)
             current = await members_in(folded, self._follower.catalog, past)
@@ -113,7 +113,7 @@ class Slices:
                 counted = len(members), len(members - known), len(known - members)
                 done[segment_id] = Slice(*counted, offset)
         for segment_id in orders.keys() - past.keys():
-            history = await self._history(partition, EVER_MS, end)
+            history = await self._past.as_of(partition, EVER_MS, end)
             done[segment_id] = await self._hand_over(partition, segments[segment_id], folded, history, end)
         return done
 
@@ -141,25 +141,6 @@ class Slices:
         segment = self._follower.catalog.segments[segment_id]
         adopted = folded.adopted.get(segment_id)
         return segment.segment_type != "dynamic" or (adopted is not None and adopted.version >= segment.matching_since)
-
-    async def _history(self, partition: int, as_of_ms: int, end: int) -> History:
-        """What the archive has, and behind it what it has not written yet."""
-        archive = Archive(self._config.directory, partition)
-        topic = self._topic("events")
-        reached = archive.reached()
-        start = (await self._log.starts(topic, [partition]))[partition]
-        written = await asyncio.to_thread(archive.history, as_of_ms)
-        rows: list[Row] = []
-        async for record in read_through(self._log, topic, partition, max(reached, start), end):
-            found = admitted(record, self._config.future_ms)
-            if found is None or found.at_ms > as_of_ms:
-                continue
-            if isinstance(found, Row):
-                rows.append(found)
-            else:
-                found.to(written.people)
-        has_ids = written.has_ids or any(row.event_id is not None for row in rows)
-        return written._replace(rows=table_of(rows), has_ids=has_ids)
 
     async def _hand_over(self, partition: int, segment: Segment, folded: Fold, history: History, end: int) -> Slice:
         """Tell the stream what its profiles did before it began to count, and that this was all."""

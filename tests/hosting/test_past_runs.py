@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from octyseg.history.archive import Archive
 from octyseg.hosting import assembly
 from octyseg.hosting.runner import Runner
 from octyseg.log.memory import MemoryLog
@@ -20,6 +21,7 @@ from octyseg.model.registry import Registry
 from octyseg.model.run import Demand, run_id_of
 from octyseg.settings import Settings
 from octyseg.settings_sections import HistorySettings
+from octyseg.stages.agreement import Agreement
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.past import PastStage
 from octyseg.stages.runs import LedgerFollower, read_ledger
@@ -277,6 +279,49 @@ async def test_a_dynamic_segment_is_handed_its_past_and_goes_on(town, dies_at, k
         ("eve", "added"),
     ]
     assert dies_at is None or town.deaths == 1
+
+
+async def compared(town):
+    """What stream and history say of all partitions."""
+    config = PastConfig(
+        directory=town.settings.history_directory,
+        namespace=town.settings.namespace,
+        live_group=f"{town.settings.namespace}live",
+    )
+    follower = CatalogFollower(town.log, town.settings.topic("definitions"))
+    await follower.start()
+    both = Agreement(
+        town.log, town.settings.topic, follower, config, grace_ms=0, wall_ms=lambda: time.time_ns() // 1_000_000
+    )
+    found = [await both.compare(number) for number in range(PARTITIONS)]
+    await follower.close()
+    return sum(one.memberships for one in found), [each for one in found for each in one.differences]
+
+
+async def test_stream_and_history_agree_and_a_difference_is_told(town, monkeypatch):
+    monkeypatch.setattr("octyseg.stages.agreement.APART_S", 0.05)
+    await town.begin("live", "tags", "archive", "past")
+    for profile_id in PEOPLE[:3]:
+        await town.event(profile_id, "complaint", 5 * DAY_MS)
+        await town.event(profile_id, "complaint", 4 * DAY_MS)
+    await town.settled()
+    await town.apply(DYNAMIC)
+    await town.ended(trigger="created")
+    await town.until_members(*PEOPLE[:3])
+    await town.event("dot", "complaint")
+    await town.event("dot", "complaint")
+    await town.event("ada", "charged")
+    await town.until_members("bea", "cyn", "dot")
+    assert await compared(town) == (3, [])
+    async with asyncio.timeout(DEADLINE_S):
+        ends = await town.log.ends(town.settings.topic("events"), range(PARTITIONS))
+        directory = town.settings.history_directory
+        while any(Archive(directory, number).reached() < end for number, end in ends.items()):
+            await town._turn()
+    for number in range(PARTITIONS):
+        Archive(town.settings.history_directory, number).erase(["bea"], 2**40)
+    count, differences = await compared(town)
+    assert (count, [(one.profile_id, one.in_stream) for one in differences]) == (3, [("bea", True)])
 
 
 async def test_a_run_that_fails_says_why_and_the_next_one_goes_on(town):
