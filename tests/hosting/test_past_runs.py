@@ -157,12 +157,7 @@ class Town:
                 await self._turn()
 
     async def changes(self):
-        found = []
-        for number in range(PARTITIONS):
-            topic = self.settings.topic("tags")
-            end = (await self.log.ends(topic, [number]))[number]
-            found += [from_json(one.value) async for one in read_through(self.log, topic, number, 0, end)]
-        return found
+        return await changes_on(self.log, self.settings)
 
     async def members(self):
         """Who carries a tag, by the changes that were published; every change of a profile turned it over."""
@@ -279,6 +274,16 @@ async def test_a_dynamic_segment_is_handed_its_past_and_goes_on(town, dies_at, k
         ("eve", "added"),
     ]
     assert dies_at is None or town.deaths == 1
+
+
+async def changes_on(log, settings):
+    """Every change that was published."""
+    found = []
+    for number in range(PARTITIONS):
+        topic = settings.topic("tags")
+        end = (await log.ends(topic, [number]))[number]
+        found += [from_json(one.value) async for one in read_through(log, topic, number, 0, end)]
+    return found
 
 
 async def compared(town):
