@@ -48,6 +48,9 @@ CHUNK_SECONDS = Histogram(
 )
 ARCHIVE_SECONDS = Histogram("octyseg_archive_seconds", "Time of one write to history", buckets=_FAST)
 RUNS = Counter("octyseg_runs", "Runs of the batch agent that ended", ["status"])
+DISAGREEMENTS = Gauge(
+    "octyseg_disagreements", "Memberships of dynamic segments in which stream and history differed when last compared"
+)
 RUN_SECONDS = Histogram(
     "octyseg_run_slice_seconds", "Time to evaluate the orders of one slice", buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 1800)
 )

@@ -52,11 +52,14 @@ class HistorySettings(BaseModel):
         description="duckdb, clickhouse or spark",
     )
     schedule: str = Field(default="0 * * * *", description="when past segments are looked at again: cron, UTC")
+    compare_schedule: str = Field(
+        default="30 3 * * *", description="when stream and history are held against each other: cron, UTC"
+    )
     keep_days: int = Field(default=400, ge=1, description="how many days of events are kept, by event time")
     write_every_s: float = Field(default=60, gt=0, description="seconds between two writes of what has come")
     write_every_events: int = Field(default=100_000, ge=1, description="events that are written before their time")
 
-    @field_validator("schedule")
+    @field_validator("schedule", "compare_schedule")
     @classmethod
     def _is_cron(cls, value: str) -> str:
         try:

@@ -30,9 +30,7 @@ async def _compared(loaded: Settings) -> tuple[int, list[Difference]]:
         follower = CatalogFollower(log, loaded.topic("definitions"))
         await follower.start()
         try:
-            both = Agreement(
-                log, loaded.topic, follower, past_config(loaded), grace_ms=loaded.grace_ms, wall_ms=wall_ms
-            )
+            both = Agreement(log, loaded.topic, follower, past_config(loaded), wall_ms)
             compared = [
                 await both.compare(partition) for partition in range(await log.partitions(loaded.topic("events")))
             ]

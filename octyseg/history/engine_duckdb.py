@@ -9,6 +9,9 @@ import ibis
 import pyarrow as pa
 from ibis.expr import types as ir
 
+# What it works in before it spills.
+MEMORY = "4GB"
+
 
 class DuckDB:
     """One database in memory."""
@@ -19,6 +22,7 @@ class DuckDB:
     def __enter__(self) -> Self:
         """Begin."""
         self._ibis = ibis.duckdb.connect(
+            memory_limit=MEMORY,
             temp_directory=str(self._scratch / "duckdb"),
             autoinstall_known_extensions=False,
             autoload_known_extensions=False,

@@ -66,7 +66,10 @@ def evaluate(
         engine(engine_name, Path(directory)) as db,
     ):
         asking = Asking(questions)
-        relevant = db.keep("relevant", asking.relevant(_events(db, history), has_repeats=history.has_ids))
+        relevant = asking.relevant(_events(db, history), has_repeats=history.has_ids)
+        if history.has_ids:
+            # Finding the copies is worth keeping; reading files again is not.
+            relevant = db.keep("relevant", relevant)
         facts = db.keep("facts", asking.facts(relevant))
         known = leaves.columns(history)
         if known is not None:

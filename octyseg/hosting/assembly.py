@@ -105,6 +105,8 @@ def past_config(settings: Settings) -> PastConfig:
         live_group=group_of(settings.namespace, "live"),
         engine=settings.history.engine,
         schedule=settings.history.schedule,
+        compare_schedule=settings.history.compare_schedule,
+        grace_ms=settings.grace_ms,
         future_ms=settings.future_ms,
     )
 

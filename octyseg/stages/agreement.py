@@ -48,15 +48,13 @@ class Agreement:
         topic: Callable[[str], str],
         follower: CatalogFollower,
         config: PastConfig,
-        *,
-        grace_ms: int,
         wall_ms: Callable[[], int],
     ) -> None:
         self._log = log
         self._topic = topic
         self._follower = follower
         self._config = config
-        self._grace_ms = grace_ms
+        self._grace_ms = config.grace_ms
         self._wall_ms = wall_ms
         self._past = Hindsight(log, topic("events"), config.directory, config.future_ms)
 

@@ -4,6 +4,7 @@ Read to its end before the first event, polled from then on. A record that is no
 logged and left out; its neighbours are in force.
 """
 
+import asyncio
 from typing import Protocol
 
 import structlog
@@ -51,6 +52,8 @@ class CatalogFollower:
         self._records: dict[bytes, bytes] = {}
         self._reader: Reader | None = None
         self._position = 0
+        # Several partitions may ask at once, and a reader is one task's.
+        self._reading = asyncio.Lock()
         self.registry = Registry.fold([])
         self.catalog = Catalog()
 
@@ -67,19 +70,21 @@ class CatalogFollower:
 
     async def poll(self) -> bool:
         """Take in what was appended since, as far as it has come."""
-        news = await self._read(0)
-        if news:
-            self._fold()
+        async with self._reading:
+            news = await self._read(0)
+            if news:
+                self._fold()
         return news
 
     async def catch_up(self) -> bool:
         """Take in all that there is now."""
         end = (await self._log.ends(self._topic, [0]))[0]
         news = False
-        while self._position < end:
-            news = await self._read(_READ_WAIT_S) or news
-        if news:
-            self._fold()
+        async with self._reading:
+            while self._position < end:
+                news = await self._read(_READ_WAIT_S) or news
+            if news:
+                self._fold()
         return news
 
     async def _read(self, wait_s: float) -> bool:

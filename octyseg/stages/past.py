@@ -6,17 +6,20 @@ profiles did. Partition 0 has the ledger too, and its owner leads: it asks for r
 A slice that is carried out twice sends nothing new, and its second report changes nothing.
 """
 
+import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
 from octyseg import logs, metrics
+from octyseg.errors import OctysegError
 from octyseg.log.port import Chunk, Log
 from octyseg.model.run import LEDGER, Order, Ordered, decode
+from octyseg.stages.agreement import Agreement
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.runs import LedgerFollower
-from octyseg.stages.scheduling import due
+from octyseg.stages.scheduling import due, last_instant_ms
 from octyseg.stages.slices import PastConfig, Slices
 
 LOOK_EVERY_S = 1.0
@@ -44,6 +47,10 @@ class PastStage:
         self._follower = follower
         self._schedule = config.schedule
         self._slices = Slices(log, topic, follower, config, passing)
+        self._agreement = Agreement(log, topic, follower, config, wall_ms)
+        self._compare_schedule = config.compare_schedule
+        self._compared_ms = 0
+        self._comparing: asyncio.Task[None] | None = None
         self._wall_ms = wall_ms
         self._pass = passing
         self._open: set[int] = set()
@@ -78,11 +85,39 @@ class PastStage:
             self._pass("past.reported")
 
     async def tick(self) -> None:
-        """The leader asks for what is due and gives orders."""
-        if self._ledger is None or time.monotonic() < self._look_at_s:
+        """Compare stream and history now and then; the leader asks for what is due and gives orders."""
+        if time.monotonic() < self._look_at_s:
             return
         self._look_at_s = time.monotonic() + LOOK_EVERY_S
-        ledger = self._ledger
+        self._compare_when_due()
+        if self._ledger is not None:
+            await self._lead(self._ledger)
+
+    def _compare_when_due(self) -> None:
+        """Once at every instant of its schedule, beside the work: what differs is a matter for people, not for us."""
+        if self._comparing is not None and self._comparing.done():
+            self._comparing.result()
+            self._comparing = None
+        instant_ms = last_instant_ms(self._compare_schedule, self._wall_ms())
+        if not self._compared_ms:
+            self._compared_ms = instant_ms
+        if self._comparing is None and instant_ms > self._compared_ms:
+            self._compared_ms = instant_ms
+            self._comparing = asyncio.create_task(self._compare(), name="past agreement")
+
+    async def _compare(self) -> None:
+        differences = 0
+        for partition in sorted(self._open):
+            try:
+                differences += len((await self._agreement.compare(partition)).differences)
+            except OctysegError as error:
+                _logger.warning("stream and history were not compared", partition=partition, error=str(error))
+        metrics.DISAGREEMENTS.set(differences)
+        if differences:
+            _logger.error("stream and history differ: `octyseg check-agreement` says where", differences=differences)
+
+    async def _lead(self, ledger: LedgerFollower) -> None:
+        """Ask for what is due and give orders."""
         await self._follower.poll()
         await ledger.catch_up()
         demands = list(due(self._follower.registry, ledger.ledger, self._schedule, self._wall_ms()))
@@ -117,4 +152,7 @@ class PastStage:
 
     async def stop(self) -> None:
         """Stop following."""
+        if self._comparing is not None:
+            self._comparing.cancel()
+            await asyncio.gather(self._comparing, return_exceptions=True)
         await self._follower.close()

@@ -44,6 +44,8 @@ class PastConfig(Struct, frozen=True, kw_only=True):
     live_group: str
     engine: str = "duckdb"
     schedule: str = "0 * * * *"
+    compare_schedule: str = "30 3 * * *"
+    grace_ms: int = 5_000
     future_ms: int = 120_000
     patience_s: float = 60.0
 

@@ -126,7 +126,7 @@ def main() -> None:
         )
         count = options.definitions
         runs = {"all": (0, count), "half": (0, count // 2)}
-        runs |= {f"alone {number}": (number, number + 1) for number in range(0, count, max(1, count // ALONE))}
+        runs |= {f"alone {number}": (number, number + 1) for number in range(0, count, count // ALONE + 1)}
         found = {}
         for name, (first, last) in runs.items():
             found[name] = _in_a_process(directory, first, last)

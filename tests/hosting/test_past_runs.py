@@ -6,7 +6,9 @@ import time
 from collections import Counter
 
 import pytest
+from msgspec.structs import replace
 
+from octyseg import metrics
 from octyseg.history.archive import Archive
 from octyseg.hosting import assembly
 from octyseg.hosting.runner import Runner
@@ -25,7 +27,6 @@ from octyseg.stages.agreement import Agreement
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.past import PastStage
 from octyseg.stages.runs import LedgerFollower, read_ledger
-from octyseg.stages.slices import PastConfig
 
 DEADLINE_S = 60
 HOUR_MS = 60 * 60 * 1000
@@ -59,7 +60,7 @@ class Town:
         self.settings = Settings(partitions=PARTITIONS, history=history, grace_ms=0)
         self.log = MemoryLog(lambda: time.time_ns() // 1_000_000)
         self.dies_at = None
-        self.deaths = 0
+        self.deaths = self.later_ms = 0
         self.patience_s = DEADLINE_S
         self.stop = asyncio.Event()
         self.hosts = {}
@@ -95,15 +96,12 @@ class Town:
     def _stage(self, name):
         if name != "past":
             return assembly.stage_of(name, self.settings, self.log, None)
-        config = PastConfig(
-            directory=self.settings.history_directory,
-            namespace=self.settings.namespace,
-            live_group=f"{self.settings.namespace}live",
-            patience_s=self.patience_s,
-        )
+        config = replace(assembly.past_config(self.settings), patience_s=self.patience_s)
         follower = CatalogFollower(self.log, self.settings.topic("definitions"))
-        clock = lambda: time.time_ns() // 1_000_000  # noqa: E731 - one expression, used once
-        return PastStage(self.log, self.settings.topic, follower, config, clock, passing=self.pass_by)
+        return PastStage(self.log, self.settings.topic, follower, config, self.wall_ms, passing=self.pass_by)
+
+    def wall_ms(self):
+        return time.time_ns() // 1_000_000 + self.later_ms
 
     async def apply(self, text):
         planned = plan(
@@ -288,16 +286,10 @@ async def changes_on(log, settings):
 
 async def compared(town):
     """What stream and history say of all partitions."""
-    config = PastConfig(
-        directory=town.settings.history_directory,
-        namespace=town.settings.namespace,
-        live_group=f"{town.settings.namespace}live",
-    )
+    config = assembly.past_config(town.settings)
     follower = CatalogFollower(town.log, town.settings.topic("definitions"))
     await follower.start()
-    both = Agreement(
-        town.log, town.settings.topic, follower, config, grace_ms=0, wall_ms=lambda: time.time_ns() // 1_000_000
-    )
+    both = Agreement(town.log, town.settings.topic, follower, config, lambda: time.time_ns() // 1_000_000)
     found = [await both.compare(number) for number in range(PARTITIONS)]
     await follower.close()
     return sum(one.memberships for one in found), [each for one in found for each in one.differences]
@@ -327,6 +319,12 @@ async def test_stream_and_history_agree_and_a_difference_is_told(town, monkeypat
         Archive(town.settings.history_directory, number).erase(["bea"], 2**40)
     count, differences = await compared(town)
     assert (count, [(one.profile_id, one.in_stream) for one in differences]) == (3, [("bea", True)])
+    assert metrics.DISAGREEMENTS.collect()[0].samples[0].value == 0
+    # The next day comes for the batch agent, which compares by itself.
+    town.later_ms = DAY_MS
+    async with asyncio.timeout(DEADLINE_S):
+        while metrics.DISAGREEMENTS.collect()[0].samples[0].value != 1:
+            await town._turn()
 
 
 async def test_a_run_that_fails_says_why_and_the_next_one_goes_on(town):
