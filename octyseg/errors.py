@@ -3,6 +3,8 @@
     OctysegError                 exit code 1 unless a leaf says otherwise
     ├── UsageError               what was asked cannot be done as asked (exit code 2)
     │   ├── DefinitionError      a definition file breaks rules; carries every problem of it
+    │   ├── NotFound             what was named is not there
+    │   ├── Conflict             it was changed meanwhile, or is in a state that forbids it
     │   └── SettingsError        a setting is missing, unknown or unusable
     ├── Unavailable              a service does not answer now; waiting may help
     │   ├── LogUnavailable       the log (Kafka broker or embedded file)
@@ -34,6 +36,14 @@ class DefinitionError(UsageError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+class NotFound(UsageError):
+    """What was named is not there."""
+
+
+class Conflict(UsageError):
+    """It was changed meanwhile, or is in a state that forbids what was asked."""
 
 
 class SettingsError(UsageError):

@@ -173,4 +173,5 @@ def stage_of(name: StageName, settings: Settings, log: Log, redis: Redis | None)
     assert redis is not None, f"the {name} stage keeps something in Redis"
     if name == "webhooks":
         return webhooks_stage(settings, log, redis)
-    return ProjectionStage(projection_of(settings, log, redis))
+    follower = CatalogFollower(log, settings.topic("definitions"))
+    return ProjectionStage(projection_of(settings, log, redis), follower=follower)

@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_snake
 
 from octyseg.model.compile import compile_segment
 from octyseg.model.definition import AccountConfiguration, EventTypeDefinition
+from octyseg.model.key import StoredKey, key_key
 from octyseg.model.segment import Segment
 from octyseg.model.shape import Shape
 from octyseg.model.stored import (
@@ -40,6 +41,7 @@ _MODELS: dict[bytes, type[Shape]] = {
     b"webhookEndpoints": StoredEndpoint,
     b"webhookSecrets": StoredSecrets,
     b"webhookSwitches": StoredSwitch,
+    b"apiKeys": StoredKey,
 }
 
 
@@ -131,6 +133,16 @@ class Registry:
         found = self.stored.get(switch_key(endpoint))
         return found if isinstance(found, StoredSwitch) else None
 
+    def keys(self) -> tuple[StoredKey, ...]:
+        """The keys of the HTTP API, oldest first, revoked ones among them."""
+        found = (stored for stored in self.stored.values() if isinstance(stored, StoredKey))
+        return tuple(sorted(found, key=lambda stored: (stored.created_at_ms, stored.public_key)))
+
+    def key(self, public_key: str) -> StoredKey | None:
+        """The key of this public half."""
+        found = self.stored.get(key_key(public_key))
+        return found if isinstance(found, StoredKey) else None
+
     def engine_segments(self) -> tuple[Segment, ...]:
         """The engine's catalog: active segments, and those being deleted flagged so that they are swept."""
         ids = {segment.name: segment.segment_id for segment in self.active()}
@@ -168,5 +180,7 @@ def _key(stored: Shape) -> bytes:
             return secrets_key(stored.endpoint)
         case StoredSwitch():
             return switch_key(stored.endpoint)
+        case StoredKey():
+            return key_key(stored.public_key)
         case _:
             return ACCOUNT_KEY

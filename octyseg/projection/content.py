@@ -49,12 +49,27 @@ def content_of(state: ProfileState) -> Content:
         "created_at": state.created_at_ms,
         "updated_at": state.updated_at_ms,
         "merged_into": state.merged_into,
+        "merged_children": sorted(one for one in state.united if not one.startswith("\0")) or None,
     }
     fields = {name: _to_text(value) for name, value in values.items() if value is not None}
     members: dict[str, int] = {}
     for tag in tags:
         members[tag.segment_id] = max(tag.created_at, members.get(tag.segment_id, tag.created_at))
     return Content(fields, members)
+
+
+def identity_in(profile_data: str | None, key: str | None) -> str | None:
+    """The value that identifies a customer, out of the JSON of profile_data, as text; None when there is none."""
+    if not key or not profile_data:
+        return None
+    return identity_of(msgspec.json.decode(profile_data).get(key))
+
+
+def identity_of(value: object) -> str | None:
+    """A value as an identity: texts and whole numbers name somebody."""
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def version_of(sequence: int, events_offset: int, commands_offset: int) -> str:

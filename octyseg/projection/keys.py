@@ -10,6 +10,8 @@ class Keys:
     def __init__(self, prefix: str) -> None:
         self.members_prefix = f"{prefix}members:"
         self.profile_prefix = f"{prefix}profile:"
+        self.customer_prefix = f"{prefix}customer:"
+        self.identity_prefix = f"{prefix}identity:"
         self.segments = f"{prefix}segments"
         self._prefix = prefix
 
@@ -18,8 +20,16 @@ class Keys:
         return self.profile_prefix + profile_id
 
     def profiles(self, partition: int) -> str:
-        """Set: the ids of the partition's profiles."""
+        """Sorted set, all scores 0: the ids of the partition's profiles, in the order of their bytes."""
         return f"{self._prefix}profiles:{partition}"
+
+    def customer(self, customer_id: str) -> str:
+        """Set: the profiles of this customer_id."""
+        return self.customer_prefix + customer_id
+
+    def identity(self, value: str) -> str:
+        """The profile that first had this value under the account's authenticated_id_key."""
+        return self.identity_prefix + value
 
     def members(self, segment_id: str) -> str:
         """Sorted set: ids of the profiles with the segment's tag, by the time of their (last) entry."""

@@ -4,7 +4,7 @@ Asked by the API, the CLI and checks. Answers are as fresh as the projection sta
 raise ProjectionUnavailable.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -31,6 +31,7 @@ class Profile(msgspec.Struct, frozen=True, omit_defaults=True):
     created_at: int | None = None
     updated_at: int | None = None
     merged_into: str | None = None
+    merged_children: tuple[str, ...] = ()
 
 
 class Member(NamedTuple):
@@ -56,6 +57,10 @@ class Stored(NamedTuple):
 
 
 _TEXTS = ("customer_id", "status", "merged_into")
+# What the writer notes for itself; no content.
+_NOTES = ("version", "identity")
+# Member sets and profiles are read so many at a time.
+PAGE = 1_000
 _decode_tags = msgspec.json.Decoder(list[ShownTag]).decode
 
 
@@ -71,12 +76,15 @@ class Reader:
         """One profile by its id, None when there is none."""
         with answering():
             stored = _fields(await self._redis.hgetall(self._keys.profile(profile_id)))
-        if not stored:
-            return None
-        values: dict[str, Any] = {"profile_id": profile_id}
-        for name, value in stored.items():
-            values[name] = value if name in (*_TEXTS, "version") else msgspec.json.decode(value)
-        return msgspec.convert(values, Profile)
+        return _profile(profile_id, stored)
+
+    async def profiles(self, profile_ids: Sequence[str]) -> list[Profile | None]:
+        """Profiles by their ids, in the same order."""
+        pipe = self._redis.pipeline(transaction=False)
+        for profile_id in profile_ids:
+            pipe.hgetall(self._keys.profile(profile_id))
+        found = await execute(pipe) if profile_ids else []
+        return [_profile(profile_id, _fields(answer)) for profile_id, answer in zip(profile_ids, found, strict=True)]
 
     async def members(self, segment_id: str, start: int = 0, count: int = 100) -> list[Member]:
         """Members in the order of their entry, `count` of them from position `start` on."""
@@ -86,17 +94,63 @@ class Reader:
             )
         return [Member(_text(profile_id), int(since)) for profile_id, since in cast("list[tuple[bytes, int]]", found)]
 
+    async def members_after(self, segment_id: str, after: Member | None, count: int) -> list[Member]:
+        """Members in the order of their entry, then of their ids: those after one that may be gone by now.
+
+        Who enters meanwhile comes at the end, so that whoever pages on sees every member that stays.
+        """
+        if after is None:
+            return await self.members(segment_id, 0, count)
+        key = self._keys.members(segment_id)
+        with answering():
+            pipe = self._redis.pipeline(transaction=False)
+            pipe.zscore(key, after.profile_id)
+            pipe.zrank(key, after.profile_id)
+            pipe.zcount(key, "-inf", f"({after.since_ms}")
+            score, rank, before = await execute(pipe)
+        if score is not None and int(score) == after.since_ms:
+            return await self.members(segment_id, int(rank) + 1, count)
+        start, found = int(before), list[Member]()
+        while len(found) < count:
+            page = await self.members(segment_id, start, PAGE)
+            found += [one for one in page if (one.since_ms, one.profile_id.encode()) > _place(after)]
+            start += PAGE
+            if len(page) < PAGE:
+                break
+        return found[:count]
+
+    async def since(self, segment_id: str, profile_ids: Sequence[str]) -> list[int | None]:
+        """Since when each of these profiles is a member, None for who is none."""
+        if not profile_ids:
+            return []
+        with answering():
+            found = await self._redis.zmscore(self._keys.members(segment_id), list(profile_ids))
+        return [None if one is None else int(one) for one in found]
+
+    async def count(self, segment_id: str) -> int:
+        """How many members a segment has."""
+        with answering():
+            return int(await self._redis.zcard(self._keys.members(segment_id)))
+
     async def counts(self) -> Counts:
         """The sizes of everything, from the sizes of the sets themselves."""
         with answering():
             segments = sorted(map(_text, await self._redis.smembers(self._keys.segments)))
         pipe = self._redis.pipeline(transaction=False)
         for partition in range(self.partitions):
-            pipe.scard(self._keys.profiles(partition))
+            pipe.zcard(self._keys.profiles(partition))
         for segment_id in segments:
             pipe.zcard(self._keys.members(segment_id))
         sizes = await execute(pipe)
         return Counts(sum(sizes[: self.partitions]), dict(zip(segments, sizes[self.partitions :], strict=True)))
+
+    async def reached(self, partitions: Sequence[int]) -> dict[int, int]:
+        """Up to which offset the outcomes of these partitions are in."""
+        pipe = self._redis.pipeline(transaction=False)
+        for partition in partitions:
+            pipe.hget(self._keys.marker(partition), "offset")
+        found = await execute(pipe)
+        return {partition: int(offset or 0) for partition, offset in zip(partitions, found, strict=True)}
 
     async def swept(self, segment_id: str) -> set[int]:
         """The partitions that hold no tag of this deleted segment any more."""
@@ -108,8 +162,8 @@ class Reader:
         cursor = 0
         while True:
             with answering():
-                cursor, ids = await self._redis.sscan(self._keys.profiles(partition), cursor, count=BATCH)
-            batch = await self.look_up([_text(profile_id) for profile_id in ids])
+                cursor, ids = await self._redis.zscan(self._keys.profiles(partition), cursor, count=BATCH)
+            batch = await self.look_up([_text(one) for one, _ in cast("list[tuple[bytes, float]]", ids)])
             yield [found for found in batch if found is not None]
             if not cursor:
                 return
@@ -180,6 +234,20 @@ def _fields(answer: Mapping[Any, Any]) -> dict[str, str]:
     return {name.decode(): value.decode() for name, value in answer.items()}
 
 
+def _profile(profile_id: str, stored: Mapping[str, str]) -> Profile | None:
+    if not stored:
+        return None
+    values: dict[str, Any] = {"profile_id": profile_id}
+    for name, value in stored.items():
+        if name not in _NOTES:
+            values[name] = value if name in _TEXTS else msgspec.json.decode(value)
+    return msgspec.convert(values, Profile)
+
+
+def _place(member: Member) -> tuple[int, bytes]:
+    return member.since_ms, member.profile_id.encode()
+
+
 def _stored(profile_id: str, fields: Mapping[str, str], members: Mapping[str, int]) -> Stored:
-    content = {name: value for name, value in fields.items() if name != "version"}
+    content = {name: value for name, value in fields.items() if name not in _NOTES}
     return Stored(profile_id, fields.get("version", ""), Content(content, members))

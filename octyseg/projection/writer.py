@@ -14,7 +14,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from octyseg.projection.connection import answering, execute, refuse_eviction
-from octyseg.projection.content import Content
+from octyseg.projection.content import Content, identity_in
 from octyseg.projection.keys import Keys
 
 BATCH = 500
@@ -64,6 +64,8 @@ class Writer:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._keys = Keys(prefix)
+        # The account's authenticated_id_key, by which profiles are found to be one person.
+        self.identity_key: str | None = None
         scripts = files("octyseg.projection") / "scripts"
         self._apply, self._advance, self._remove, self._expel = (
             redis.register_script((scripts / f"{name}.lua").read_text())
@@ -107,7 +109,8 @@ class Writer:
         pipe = self._redis.pipeline(transaction=False)
         for profile_id, version in versions:
             keys = [self._keys.profile(profile_id), self._keys.profiles(partition), self._keys.segments]
-            await self._remove(keys, [version, profile_id, self._keys.members_prefix], client=pipe)
+            prefixes = [self._keys.members_prefix, self._keys.customer_prefix, self._keys.identity_prefix]
+            await self._remove(keys, [version, profile_id, *prefixes], client=pipe)
         await execute(pipe)
 
     async def expel(self, strays: Iterable[tuple[str, str]]) -> None:
@@ -128,18 +131,21 @@ class Writer:
     async def _put(self, partition: int, updates: Sequence[Update], floor: int | Repair) -> list[int]:
         word = floor.value if isinstance(floor, Repair) else floor
         keys = [self._keys.marker(partition), self._keys.profiles(partition), self._keys.segments]
-        prefixes = [self._keys.profile_prefix, self._keys.members_prefix]
+        own = self._keys
+        prefixes = [own.profile_prefix, own.members_prefix, own.customer_prefix, own.identity_prefix]
         pipe = self._redis.pipeline(transaction=False)
         for first in range(0, len(updates), PER_CALL):
-            packed = _pack([_arguments(update) for update in updates[first : first + PER_CALL]])
+            packed = _pack([_arguments(update, self.identity_key) for update in updates[first : first + PER_CALL]])
             await self._apply(keys, [word, *prefixes, packed], client=pipe)
         return await execute(pipe)
 
 
-def _arguments(update: Update) -> tuple[object, ...]:
+def _arguments(update: Update, identity_key: str | None) -> tuple[object, ...]:
     """An update as the script reads it: flat lists."""
     offset, profile_id, version, content = update
     if content is None:
-        return offset, profile_id, version, None, ()
+        return offset, profile_id, version, None, (), "", ""
     fields = [part for item in content.fields.items() for part in item]
-    return offset, profile_id, version, fields, [part for item in content.members.items() for part in item]
+    members = [part for item in content.members.items() for part in item]
+    identity = identity_in(content.fields.get("profile_data"), identity_key)
+    return offset, profile_id, version, fields, members, content.fields.get("customer_id", ""), identity or ""

@@ -17,6 +17,7 @@ from octyseg.errors import ProjectionUnavailable
 from octyseg.log.port import Chunk
 from octyseg.model.outcome import Swept
 from octyseg.projection.writer import Marker, Update
+from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.deletion import end_deletions
 from octyseg.stages.outcomes import Fence
 from octyseg.stages.repair import Projection, settle, update_of
@@ -53,9 +54,12 @@ class ProjectionStage:
 
     name = "projection"
 
-    def __init__(self, projection: Projection, wait_max_s: float = WAIT_MAX_S) -> None:
+    def __init__(
+        self, projection: Projection, wait_max_s: float = WAIT_MAX_S, follower: CatalogFollower | None = None
+    ) -> None:
         self.inputs = (projection.outcomes,)
         self._projection = projection
+        self._follower = follower
         self._wait_max_s = wait_max_s
         self._partitions: dict[int, _Partition] = {}
         self._available = True
@@ -63,6 +67,9 @@ class ProjectionStage:
 
     async def start(self) -> None:
         """Redis is asked at the first write, not here: other stages need not wait for it."""
+        if self._follower is not None:
+            await self._follower.start()
+            self._adopt()
 
     async def open(self, partition: int, positions: Mapping[str, int]) -> None:
         """Learn which owner's outcomes count at the position."""
@@ -88,6 +95,8 @@ class ProjectionStage:
         if now_s < self._look_at_s:
             return
         self._look_at_s = now_s + LOOK_EVERY_S
+        if self._follower is not None and await self._follower.poll():
+            self._adopt()
         looked = False
         for partition, own in list(self._partitions.items()):
             if own.turn.locked():
@@ -112,6 +121,14 @@ class ProjectionStage:
 
     async def stop(self) -> None:
         """The client belongs to who opened it."""
+        if self._follower is not None:
+            await self._follower.close()
+
+    def _adopt(self) -> None:
+        """Find profiles by what the account says identifies a customer."""
+        assert self._follower is not None
+        account = self._follower.registry.account()
+        self._projection.writer.identity_key = None if account is None else account.authenticated_id_key
 
     async def _write(self, partition: int, own: _Partition, read: _Read) -> None:
         if own.floor is None:

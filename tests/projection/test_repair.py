@@ -62,7 +62,7 @@ async def test_damage_is_named_by_profile_and_healed_by_a_rebuild(settled, story
 
 async def test_a_profile_that_the_log_does_not_know_is_named_and_removed(settled, story, redis):
     await redis.hset("octyseg:profile:mallory", mapping={"version": "1", "tags": "[]"})
-    await redis.sadd("octyseg:profiles:0", "mallory")
+    await redis.zadd("octyseg:profiles:0", {"mallory": 0})
     await redis.zadd("octyseg:members:gold", {"mallory": 1})
     assert await differences(settled) == ["mallory"]
     await rebuild(settled, 0, Repair.REBUILD, "asked for")

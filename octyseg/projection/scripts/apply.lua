@@ -3,11 +3,13 @@
 -- not what the caller read on from, and nothing was written.
 --
 -- KEYS  marker of the partition, profiles of the partition, segments with members
--- ARGV  floor, prefix of profiles' hashes, prefix of member sets,
---       msgpack list of (offset, profile id, version, fields and values or nil, segments and since)
+-- ARGV  floor, prefix of profiles' hashes, prefix of member sets, prefix of customers, prefix of identities,
+--       msgpack list of (offset, profile id, version, fields and values or nil, segments and since,
+--       customer id or '', authenticated id or '')
 -- floor: 'rebuild' skips the marker, 'replace' also the version; else where the caller's last write left the marker.
 local marker, profiles, segments = KEYS[1], KEYS[2], KEYS[3]
 local floor, profile_prefix, member_prefix = ARGV[1], ARGV[2], ARGV[3]
+local customer_prefix, identity_prefix = ARGV[4], ARGV[5]
 
 local reached = 0
 if floor ~= 'rebuild' and floor ~= 'replace' then
@@ -16,25 +18,34 @@ if floor ~= 'rebuild' and floor ~= 'replace' then
 end
 
 local written = 0
-for _, update in ipairs(cmsgpack.unpack(ARGV[4])) do
-  local offset, id, version, fields, members = unpack(update, 1, 5)
+for _, update in ipairs(cmsgpack.unpack(ARGV[6])) do
+  local offset, id, version, fields, members, customer, identity = unpack(update, 1, 7)
   local profile = profile_prefix .. id
-  local stored = redis.call('HMGET', profile, 'version', 'tags')
+  local stored = redis.call('HMGET', profile, 'version', 'tags', 'customer_id', 'identity')
   local is_older = floor ~= 'replace' and stored[1] and stored[1] > version
   if not is_older and (floor == 'rebuild' or floor == 'replace' or offset >= reached) then
     written = written + 1
     redis.call('DEL', profile)
+    if stored[3] and stored[3] ~= customer then redis.call('SREM', customer_prefix .. stored[3], id) end
+    if stored[4] and stored[4] ~= identity and redis.call('GET', identity_prefix .. stored[4]) == id then
+      redis.call('DEL', identity_prefix .. stored[4])
+    end
     local is_member = {}
     if fields then
       redis.call('HSET', profile, 'version', version, unpack(fields))
-      redis.call('SADD', profiles, id)
+      redis.call('ZADD', profiles, 0, id)
+      if customer ~= '' then redis.call('SADD', customer_prefix .. customer, id) end
+      if identity ~= '' then
+        redis.call('HSET', profile, 'identity', identity)
+        redis.call('SET', identity_prefix .. identity, id, 'NX')
+      end
       for i = 1, #members, 2 do
         is_member[members[i]] = true
         redis.call('ZADD', member_prefix .. members[i], members[i + 1], id)
         redis.call('SADD', segments, members[i])
       end
     else
-      redis.call('SREM', profiles, id)
+      redis.call('ZREM', profiles, id)
     end
     for _, tag in ipairs(cjson.decode(stored[2] or '[]')) do
       if not is_member[tag.segment_id] then
