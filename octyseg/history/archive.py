@@ -169,6 +169,15 @@ class Archive:
                 if pc.any(is_gone).as_py():
                     _put(table.filter(pc.invert(is_gone)), file.path)
 
+    def holds(self, profile_id: str, below: int) -> bool:
+        """Whether any row or record of the profile from below an offset is left."""
+        for folder in self._folders():
+            for file in self._standing(folder):
+                found = pq.read_table(file.path, columns=["place"], filters=[("profile_id", "=", profile_id)])
+                if pc.any(pc.less(found["place"], below)).as_py():
+                    return True
+        return False
+
     def history(self, as_of_ms: int) -> History:
         """What there is as of an instant."""
         paths = [file.path for folder in self._folders() if folder.name != PEOPLE for file in self._standing(folder)]

@@ -8,9 +8,10 @@ import difflib
 from collections.abc import Iterable, Iterator
 
 from octyseg.model import rules_among
+from octyseg.model.ids import id_of_event_type
 from octyseg.model.plan import Plan, Planned
 from octyseg.model.registry import DefinitionRecord, Registry
-from octyseg.model.stored import StoredSegment, encoded, segment_key
+from octyseg.model.stored import StoredSegment, encoded, event_type_key, segment_key
 
 
 def plan_delete(registry: Registry, names_or_ids: Iterable[str], *, now_ms: int) -> Plan:
@@ -37,6 +38,25 @@ def plan_delete(registry: Registry, names_or_ids: Iterable[str], *, now_ms: int)
         problems=tuple(problems),
         appends=tuple((segment_key(segment.segment_id), encoded(segment)) for segment in marked),
     )
+
+
+def plan_delete_event_types(registry: Registry, names_or_ids: Iterable[str]) -> Plan:
+    """What forgetting these declared event types would do; one that a segment asks for stays."""
+    declared = {stored.definition.event_type: stored for stored in registry.event_types()}
+    ids = {id_of_event_type(name): name for name in declared}
+    deleted: list[Planned] = []
+    problems: list[str] = []
+    for wanted in dict.fromkeys(names_or_ids):
+        name = ids.get(wanted, wanted)
+        users = [one.name for one in registry.active() if name in rules_among.asked_event_types(one.definition)]
+        if name not in declared:
+            problems.append(f'there is no event type "{wanted}": octyseg get event-types lists those that are declared')
+        elif users:
+            problems.append(f'"{name}" is asked for by "{users[0]}": change or delete that segment first')
+        else:
+            deleted.append(Planned("event type", name, id_of_event_type(name)))
+    appends = tuple((event_type_key(one.name), None) for one in deleted)
+    return Plan(deleted=tuple(deleted), problems=tuple(problems), appends=appends)
 
 
 def swept(registry: Registry, segment_ids: Iterable[str], *, now_ms: int) -> list[DefinitionRecord]:

@@ -59,6 +59,12 @@ def references(definition: SegmentDefinition) -> list[str]:
     return [leaf.segment for leaf in _leaves(definition) if isinstance(leaf, SegmentCondition)]
 
 
+def asked_event_types(definition: SegmentDefinition) -> set[str]:
+    """Every event type the definition asks for."""
+    performed = {leaf.performed for leaf in _leaves(definition) if isinstance(leaf, PerformedCondition)}
+    return performed | {step.event_type for step in definition.event_sequence}
+
+
 def asked_properties(definition: SegmentDefinition) -> Iterator[tuple[str, str]]:
     """Every event type and property the definition asks for."""
     for step in definition.event_sequence:
