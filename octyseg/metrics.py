@@ -90,6 +90,10 @@ WEBHOOK_REBUILDS = Counter(
     "octyseg_webhook_rebuilds_total", "Partitions of the schedule made again from the log, by cause", ["cause"]
 )
 
+API_REQUESTS = Counter("octyseg_api_requests_total", "HTTP requests by route and status", ["route", "status"])
+API_SECONDS = Histogram("octyseg_api_seconds", "Time to answer a request", ["route"], buckets=_FAST)
+API_RECORDS = Counter("octyseg_api_records_total", "Records sent over HTTP, by result (accepted, refused)", ["result"])
+
 
 @contextmanager
 def serving(port: int | None) -> Iterator[int | None]:

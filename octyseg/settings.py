@@ -18,13 +18,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from octyseg.errors import SettingsError
-from octyseg.settings_sections import HistorySettings, WebhookSettings
+from octyseg.settings_sections import HistorySettings, ServerSettings, WebhookSettings
 
 PREFIX = "OCTYSEG_"
 SECTION = "__"
 FILE = "_FILE"
 # Shown as *** to whoever asks for the settings.
-_SECRETS = frozenset({"webhooks.secret_key"})
+_SECRETS = frozenset({"webhooks.secret_key", "secret_key"})
 
 
 def state_directory() -> Path:
@@ -87,6 +87,12 @@ class Settings(BaseSettings):
     history: HistorySettings = Field(
         default=HistorySettings(), description="what happened, kept for segments of the past"
     )
+    server: ServerSettings = Field(default=ServerSettings(), description="how the HTTP API is served")
+    api: str | None = Field(
+        default=None, description="URL of an HTTP API; verbs then ask it instead of the log, as --api does"
+    )
+    public_key: str | None = Field(default=None, description="public half of the key with which verbs ask the API")
+    secret_key: str | None = Field(default=None, description="secret half of it")
     metrics_port: int | None = Field(default=None, ge=0, le=65535, description="port of /metrics; unset: not served")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="least severe message shown"
@@ -117,6 +123,14 @@ class Settings(BaseSettings):
             return value
         msg = "write embedded:///absolute/file.db or kafka://host:port[,host:port]"
         raise ValueError(msg)
+
+    @field_validator("api")
+    @classmethod
+    def _api_is_an_address(cls, value: str | None) -> str | None:
+        if value is not None and (urlsplit(value).scheme not in ("http", "https") or not urlsplit(value).netloc):
+            msg = "write http://host:port or https://host"
+            raise ValueError(msg)
+        return value
 
     @field_validator("redis")
     @classmethod

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from cronsim import CronSim, CronSimError
+from limits import parse
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
@@ -66,5 +67,25 @@ class HistorySettings(BaseModel):
             CronSim(value, datetime.now(UTC))
         except CronSimError:
             msg = f'"{value}" is no cron expression: write five fields, e.g. 0 * * * * for every hour'
+            raise ValueError(msg) from None
+        return value
+
+
+class ServerSettings(BaseModel):
+    """How the HTTP API is served."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(default="127.0.0.1", description="address the API listens on; beyond loopback it needs keys")
+    port: int = Field(default=8080, ge=0, le=65535, description="port of the API; 0: a free one")
+    rate_limit: str = Field(default="1000/second", description="requests of one key, e.g. 100/second or 5000/minute")
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_rate(cls, value: str) -> str:
+        try:
+            parse(value)
+        except ValueError:
+            msg = f'"{value}" is no rate: write e.g. 100/second'
             raise ValueError(msg) from None
         return value

@@ -133,7 +133,7 @@ class Registry:
         found = self.stored.get(switch_key(endpoint))
         return found if isinstance(found, StoredSwitch) else None
 
-    def keys(self) -> tuple[StoredKey, ...]:
+    def api_keys(self) -> tuple[StoredKey, ...]:
         """The keys of the HTTP API, oldest first, revoked ones among them."""
         found = (stored for stored in self.stored.values() if isinstance(stored, StoredKey))
         return tuple(sorted(found, key=lambda stored: (stored.created_at_ms, stored.public_key)))

@@ -129,9 +129,9 @@ async def changes(
     return [change for _, change in found], stop if stop > start else None
 
 
-async def explain(access: Access, profile_id: str, segment: str) -> tuple[Explanation, int]:
-    """Why a profile is in a segment or not, and how many events of its partition are still to be applied."""
-    return await explain_membership(
+async def explain(access: Access, profile_id: str, segment: str) -> dict[str, Any]:
+    """Why a profile is in a segment or not; `events_behind` of its partition are still to be applied."""
+    found, behind = await explain_membership(
         access.log,
         access.settings.namespace,
         await access.registry(),
@@ -139,6 +139,20 @@ async def explain(access: Access, profile_id: str, segment: str) -> tuple[Explan
         profile_id=profile_id,
         segment=segment,
     )
+    return _readable(found) | {"events_behind": behind}
+
+
+def _readable(found: Explanation) -> dict[str, Any]:
+    """The explanation with times as RFC 3339."""
+    plain: dict[str, Any] = msgspec.to_builtins(found)
+    for values in (plain, *plain["sequences"], *plain["next"]):
+        for name in ("as_of_ms", "since_ms", "deadline_ms", "at_ms"):
+            if name in values:
+                at_ms = values.pop(name)
+                values[name.removesuffix("_ms")] = None if at_ms is None else rfc3339(at_ms)
+    for leaf in plain["conditions"]:
+        leaf["decided_by"] = [{"at": rfc3339(at_ms), "offset": offset} for at_ms, offset in leaf["decided_by"]]
+    return plain
 
 
 async def merge(access: Access, child: str, into: str) -> None:

@@ -7,7 +7,7 @@ there is; while it is behind, time has come no further for it than the profile's
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.explain import Explanation, Question, explain
 from octyseg.engine.rules import Rules
-from octyseg.errors import OctysegError
+from octyseg.errors import NotFound
 from octyseg.log.port import Log
 from octyseg.log.topics import partition_of
 from octyseg.model.registry import Registry
@@ -19,24 +19,24 @@ async def explain_membership(
 ) -> tuple[Explanation, int]:
     """The explanation, and how many events of its partition the live stage has still to apply.
 
-    OctysegError when the segment or the profile is not known. `segment` is a name or an id.
+    NotFound when the segment or the profile is not known. `segment` is a name or an id.
     """
     catalog = Catalog(registry.engine_segments())
     stored = registry.segment(segment)
     compiled = None if stored is None else catalog.active(stored.segment_id, stored.version)
     if compiled is None:
         msg = f'there is no segment "{segment}": `octyseg get segments` lists them'
-        raise OctysegError(msg)
+        raise NotFound(msg)
     events = namespace + "events"
     number = partition_of(profile_id, await log.partitions(events))
     folded = await fold(log, namespace, number)
     if profile_id not in folded.states:
         msg = f"nothing is known of profile {profile_id}: no record of it came that any segment could be about"
-        raise OctysegError(msg)
+        raise NotFound(msg)
     state = folded.state(profile_id)
     if state.merged_into is not None:
         msg = f"profile {profile_id} was merged into {state.merged_into}: ask about that one"
-        raise OctysegError(msg)
+        raise NotFound(msg)
     told_ms, ends = await log.ends_as_of([events], [number])
     applied = (await log.committed(f"{namespace}live", events, [number]))[number] or 0
     behind = max(ends[events, number] - applied, 0)

@@ -1,0 +1,80 @@
+"""Serves the API until told to end: by itself, or beside the stages of `octyseg dev`."""
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import Callable, Iterator
+
+import uvicorn
+
+from octyseg.api.app import make_app
+from octyseg.errors import UsageError
+from octyseg.service.access import Access
+
+# How long requests under way may take when the process ends.
+END_WITHIN_S = 10
+_POLL_EVERY_S = 0.5
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket of this address; UsageError when it cannot be had."""
+    try:
+        return socket.create_server(
+            (host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
+        )
+    except OSError as error:
+        msg = f"cannot serve the API on {host} port {port}: {(error.strerror or str(error)).lower()}; choose --port N"
+        raise UsageError(msg) from None
+
+
+async def serve(
+    access: Access, opened: socket.socket, stop: asyncio.Event, on_ready: Callable[[str], None] = lambda _url: None
+) -> None:
+    """Answer requests until `stop` is set, then end those under way."""
+    host, port = opened.getsockname()[:2]
+    if not _is_loopback(host) and not (await access.registry()).api_keys():
+        msg = f"without keys nobody beyond this machine may ask: `octyseg keys create` first, or do not bind to {host}"
+        raise UsageError(msg)
+    config = uvicorn.Config(
+        make_app(access),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        timeout_graceful_shutdown=END_WITHIN_S,
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[opened]))
+    following = asyncio.create_task(_follow(access))
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        # The socket takes connections already; whoever comes waits.
+        on_ready(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        await serving
+    finally:
+        for task in (following, stopping):
+            task.cancel()
+        await asyncio.gather(following, stopping, return_exceptions=True)
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn without its signal handlers: who runs it has handlers of his own."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+async def _follow(access: Access) -> None:
+    """Keep up with definitions, so that keys and the account's settings are in force soon."""
+    while True:
+        await asyncio.sleep(_POLL_EVERY_S)
+        await access.follower.poll()
+
+
+def _is_loopback(host: str) -> bool:
+    return ipaddress.ip_address(host).is_loopback

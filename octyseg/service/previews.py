@@ -1,0 +1,29 @@
+"""What segments would do, before anybody applies them."""
+
+from typing import Any
+
+from octyseg.hosting.assembly import rules_of, wall_ms
+from octyseg.hosting.preview import Past
+from octyseg.hosting.preview import preview as previewed
+from octyseg.model.definitions import Definitions
+from octyseg.model.reading import read_definitions
+from octyseg.service.access import Access
+from octyseg.settings import Settings
+
+
+def preview(access: Access, data: bytes, days: int) -> list[dict[str, Any]]:
+    """For each segment but static ones: members now, some of them, webhooks a day over the last days. Takes time."""
+    definitions = read_definitions(
+        data,
+        "request",
+        min_exp_timeframe=access.settings.min_exp_timeframe,
+        strict_catalog=access.settings.strict_catalog,
+        event_types=access.follower.registry.declared(),
+    )
+    return preview_of(definitions, access.settings, days)
+
+
+def preview_of(definitions: Definitions, settings: Settings, days: int) -> list[dict[str, Any]]:
+    """The same, of definitions that were read."""
+    past = Past(settings.history_directory, wall_ms(), days, settings.history.engine, rules_of(settings))
+    return [one._asdict() for one in previewed(definitions.segments, past)]
