@@ -212,6 +212,14 @@ def load() -> Settings:
         raise SettingsError("\n".join(_lines(error))) from None
 
 
+def with_api(loaded: Settings, url: str) -> Settings:
+    """The settings with another API; SettingsError when the URL is none."""
+    try:
+        return Settings.model_validate(loaded.model_dump(exclude_unset=True) | {"api": url})
+    except ValidationError as error:
+        raise SettingsError("\n".join(_lines(error))) from None
+
+
 def source_of(name: str) -> str:
     """Where the value of a setting comes from: `default`, `environment` or `file PATH`."""
     variable = PREFIX + name.upper().replace(".", SECTION)

@@ -1,26 +1,27 @@
 """`octyseg get`: what is defined, and what is known of a profile."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from octyseg.cli.asking import ask, may_ask
 from octyseg.cli.options import Form
 from octyseg.cli.output import print_json, print_table, warn
-from octyseg.cli.run import shown
-from octyseg.cli.session import begin, bring_up, open_log, open_projection, read_registry, run
-from octyseg.errors import OctysegError, ProjectionUnavailable, SettingsError
-from octyseg.log.port import Log
-from octyseg.model.change import rfc3339
-from octyseg.settings import Settings
-from octyseg.stages.runs import read_ledger
+from octyseg.cli.remote import part
+from octyseg.cli.session import begin
+from octyseg.errors import ProjectionUnavailable, SettingsError
+
+if TYPE_CHECKING:
+    from octyseg.service.access import Access
 
 group = typer.Typer(no_args_is_help=True, help="Look at definitions and profiles.")
 
 
 @group.command("segments")
+@may_ask
 def segments(output: Form = "table") -> None:
     """All segments with their state and how many profiles are members."""
-    found = run(_segments(begin()))
+    found = ask(begin(), lambda api: api.get("/v2/segments"), _segments)
     if output == "json":
         print_json(found)
     else:
@@ -29,9 +30,12 @@ def segments(output: Form = "table") -> None:
 
 
 @group.command("event-types")
+@may_ask
 def event_types(output: Form = "table") -> None:
     """The declared event types; those of the system need no declaration."""
-    declared = run(_event_types(begin()))
+    from octyseg.service import definitions
+
+    declared = ask(begin(), lambda api: api.get("/v2/event-types"), definitions.event_types)
     if output == "json":
         print_json(declared)
     else:
@@ -40,9 +44,12 @@ def event_types(output: Form = "table") -> None:
 
 
 @group.command("runs")
+@may_ask
 def runs(output: Form = "table") -> None:
     """Runs of the batch agent, the newest first."""
-    found = run(_runs(begin()))
+    from octyseg.service import runs as runs_of
+
+    found = ask(begin(), lambda api: api.get("/v2/runs"), runs_of.listing)
     if output == "json":
         print_json(found)
     else:
@@ -51,12 +58,18 @@ def runs(output: Form = "table") -> None:
 
 
 @group.command("profile")
+@may_ask
 def profile(
     profile_id: Annotated[str, typer.Argument(help="The id under which its events come.", show_default=False)],
     output: Form = "table",
 ) -> None:
     """A profile with its attributes and tags."""
-    found = run(_profile(begin(), profile_id))
+    found = ask(
+        begin(),
+        lambda api: api.get(f"/v2/profiles/{part(profile_id)}"),
+        lambda access: _profile(access, profile_id),
+        projection=True,
+    )
     if output == "json":
         print_json(found)
         return
@@ -67,62 +80,25 @@ def profile(
         print_table(("TAG", "SEGMENT", "SINCE"), [(t["segment_tag"], t["segment_id"], t["created_at"]) for t in tags])
 
 
-async def _runs(loaded: Settings) -> list[dict[str, Any]]:
-    async with open_log(loaded, writes=False) as log:
-        registry = await read_registry(log, loaded)
-        names = {stored.segment_id: stored.definition.segment_name for stored in registry.history()}
-        ledger = await read_ledger(log, loaded.topic("runs"))
-    return [shown(one, names.get(one.segment_id, one.segment_id)) for one in ledger.runs()]
+async def _segments(access: "Access") -> list[dict[str, Any]]:
+    """Members are not counted, with a warning, when Redis cannot be asked: the definitions are worth seeing."""
+    from octyseg.projection.connection import open_redis
+    from octyseg.service import definitions
 
-
-async def _segments(loaded: Settings) -> list[dict[str, Any]]:
-    async with open_log(loaded, writes=False) as log:
-        registry = await read_registry(log, loaded)
-        members = await _members(loaded, log)
-    return [
-        {
-            "segment_id": stored.segment_id,
-            **stored.definition.model_dump(mode="json"),
-            "segment_status": stored.status,
-            "version": stored.version,
-            "profile_count": None if members is None else members.get(stored.segment_id, 0),
-            "created_at": rfc3339(stored.created_at_ms),
-            "updated_at": rfc3339(stored.updated_at_ms),
-        }
-        for stored in registry.segments()
-    ]
-
-
-async def _members(loaded: Settings, log: Log) -> dict[str, int] | None:
-    """Members by segment; None, with a warning, when Redis cannot be asked: the definitions are worth seeing."""
+    found = await definitions.segments(access)
+    members: dict[str, int] | None = None
     try:
-        async with open_projection(loaded, log) as projection:
-            await bring_up(projection, loaded)
-            return (await projection.reader.counts()).members
+        async with open_redis(access.settings) as redis:
+            shown = access.over(redis)
+            await shown.bring_up()
+            members = (await shown.reader.counts()).members
     except (ProjectionUnavailable, SettingsError) as error:
         warn([f"members are not counted: {error}"])
-        return None
+    return [one | {"profile_count": None if members is None else members.get(one["segment_id"], 0)} for one in found]
 
 
-async def _event_types(loaded: Settings) -> list[dict[str, Any]]:
-    async with open_log(loaded, writes=False) as log:
-        return [declared.model_dump(mode="json") for declared in (await read_registry(log, loaded)).declared()]
+async def _profile(access: "Access", profile_id: str) -> dict[str, Any]:
+    from octyseg.service import profiles
 
-
-async def _profile(loaded: Settings, profile_id: str) -> dict[str, Any]:
-    import msgspec
-
-    from octyseg.log.topics import partition_of
-
-    async with open_log(loaded, writes=False) as log, open_projection(loaded, log) as projection:
-        await bring_up(projection, loaded, partition_of(profile_id, projection.reader.partitions))
-        found = await projection.reader.profile(profile_id)
-    if found is None:
-        msg = f"there is no profile {profile_id}: no event of it has opened a sequence or earned a tag"
-        raise OctysegError(msg)
-    shown: dict[str, Any] = msgspec.to_builtins(found)
-    for name in ("created_at", "updated_at"):
-        if name in shown:
-            shown[name] = rfc3339(shown[name])
-    shown["tags"] = [tag | {"created_at": rfc3339(tag["created_at"])} for tag in shown["tags"]]
-    return shown
+    await access.bring_up()
+    return profiles.shown(await profiles.profile(access, profile_id))

@@ -1,13 +1,16 @@
 """`octyseg preview`: what segments would do, by what is archived, before anybody applies them."""
 
-import time
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from octyseg.cli.options import File, Form
 from octyseg.cli.output import print_json, print_table, tell, warn
+from octyseg.cli.plan import read
+from octyseg.cli.remote import Api
 from octyseg.cli.session import begin, definitions_in
+from octyseg.settings import Settings
 
 
 def preview(
@@ -16,21 +19,28 @@ def preview(
     output: Form = "table",
 ) -> None:
     """Say how many profiles are in each segment of a file now, some of them, and how many webhooks a day it sends."""
-    from octyseg.history.archive import partitions_in
-    from octyseg.hosting.assembly import rules_of
-    from octyseg.hosting.preview import Past
-    from octyseg.hosting.preview import preview as previewed
-
     loaded = begin()
+    if loaded.api is not None:
+        data, _ = read(file)
+        with Api(loaded) as api:
+            found: list[dict[str, Any]] = api.send("/v2/segments/preview", data, "application/yaml", days=days)
+    else:
+        found = _here(loaded, file, days)
+    if output == "json":
+        print_json(found)
+        return
+    columns = ("segment", "segment_type", "members", "webhooks_a_day")
+    rows = [(*(one[name] for name in columns), ", ".join(one["sample"])) for one in found]
+    print_table(("SEGMENT", "TYPE", "MEMBERS NOW", "WEBHOOKS A DAY", "FOR EXAMPLE"), rows)
+
+
+def _here(loaded: Settings, file: Path, days: int) -> list[dict[str, Any]]:
+    from octyseg.history.archive import partitions_in
+    from octyseg.service.previews import preview_of
+
     definitions = definitions_in(file, loaded)
     warn(definitions.warnings)
     directory = loaded.history_directory
     if not partitions_in(directory):
         tell(f"no history in {directory} yet: `octyseg dev` or a past worker keeps it")
-    past = Past(directory, time.time_ns() // 1_000_000, days, loaded.history.engine, rules_of(loaded))
-    found = previewed(definitions.segments, past)
-    if output == "json":
-        print_json([one._asdict() for one in found])
-        return
-    rows = [(one.segment, one.segment_type, one.members, one.webhooks_a_day, ", ".join(one.sample)) for one in found]
-    print_table(("SEGMENT", "TYPE", "MEMBERS NOW", "WEBHOOKS A DAY", "FOR EXAMPLE"), rows)
+    return preview_of(definitions, loaded, days)

@@ -29,9 +29,17 @@ T = TypeVar("T")
 VERB_PATIENCE_S = 10.0
 
 
+class Chosen:
+    """What was said on the command line that is a setting."""
+
+    api: str | None = None
+
+
 def begin() -> Settings:
     """The settings of this run; messages go where they say from here on."""
     loaded = settings.load()
+    if Chosen.api is not None:
+        loaded = settings.with_api(loaded, Chosen.api)
     logs.configure("warning" if loaded.log_level == "info" else loaded.log_level, loaded.log_format)
     return loaded
 

@@ -10,27 +10,34 @@ import typer
 from octyseg import __version__
 from octyseg.cli import (
     agreement,
+    api,
     apply,
     config,
     delete,
     dev,
     diff,
+    erase,
     evaluate,
     explain,
+    export,
     get,
     history,
+    keys,
     preview,
     produce,
     projection,
     replay,
     run,
+    search,
     simulate,
     tail,
     topics,
+    upload,
     validate,
     webhooks,
     worker,
 )
+from octyseg.cli.asking import may_ask
 
 
 class _Debug:
@@ -67,22 +74,28 @@ application = typer.Typer(
     epilog="Where to work is the setting OCTYSEG_LOG; `octyseg config show` lists them all.",
 )
 application.command("validate")(validate.validate)
-application.command("diff")(diff.diff)
-application.command("apply")(apply.apply)
+application.command("diff")(may_ask(diff.diff))
+application.command("apply")(may_ask(apply.apply))
 application.command("replay")(replay.replay)
 application.command("evaluate")(evaluate.evaluate)
-application.command("preview")(preview.preview)
-application.command("run")(run.run_segment)
+application.command("preview")(may_ask(preview.preview))
+application.command("run")(may_ask(run.run_segment))
 application.command("produce")(produce.produce)
 application.command("simulate")(simulate.simulate)
-application.command("explain")(explain.explain)
+application.command("explain")(may_ask(explain.explain))
+application.command("search")(may_ask(search.search))
+application.command("export")(may_ask(export.export))
+application.command("erase")(may_ask(erase.erase))
 application.command("check-agreement")(agreement.check_agreement)
 application.command("tail")(tail.tail)
 application.command("worker")(worker.worker)
 application.command("dev")(dev.dev)
+application.command("api")(api.api)
 for name, group in (
     ("get", get.group),
     ("delete", delete.group),
+    ("upload", upload.group),
+    ("keys", keys.group),
     ("topics", topics.group),
     ("webhooks", webhooks.group),
     ("projection", projection.group),

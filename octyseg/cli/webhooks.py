@@ -4,27 +4,18 @@ Endpoints are defined in files (`octyseg apply`); here are their states. A secre
 on stdout, when it is made.
 """
 
-import secrets
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
+from octyseg.cli.asking import ask, may_ask
 from octyseg.cli.options import Form
 from octyseg.cli.output import print_json, print_table, tell
-from octyseg.cli.plan import now_ms
-from octyseg.cli.session import begin, open_log, read_registry, run
+from octyseg.cli.remote import part
+from octyseg.cli.session import begin
 from octyseg.cli.webhooks_listen import listen
 from octyseg.errors import OctysegError, UsageError
-from octyseg.log.port import Log, NewRecord
-from octyseg.model.registry import Registry
-from octyseg.model.stored import StoredSwitch, encoded, secrets_key, switch_key
-from octyseg.settings import Settings
-
-if TYPE_CHECKING:
-    from octyseg.webhooks.answer import Answer
-    from octyseg.webhooks.delivery import DeliveryRecord
-    from octyseg.webhooks.endpoint import Endpoint
 
 group = typer.Typer(no_args_is_help=True, help="Endpoints of webhooks, and what became of deliveries.")
 group.command("listen")(listen)
@@ -33,20 +24,10 @@ Name = Annotated[str, typer.Argument(help="The endpoint; the account's own is ca
 
 
 @group.command("list")
+@may_ask
 def list_endpoints(output: Form = "table") -> None:
     """All endpoints with where they go and whether they are in use."""
-    found = [
-        {
-            "endpoint": one.name,
-            "url": one.url,
-            "format": one.format,
-            "segments": sorted(one.segments),
-            "kinds": sorted(one.kinds),
-            "enabled": one.enabled,
-            "why_disabled": one.why_disabled or None,
-        }
-        for one in run(_endpoints(begin())).values()
-    ]
+    found = ask(begin(), lambda api: api.get("/v2/webhooks/endpoints"), webhooks().listing)
     if output == "json":
         print_json(found)
     else:
@@ -55,33 +36,54 @@ def list_endpoints(output: Form = "table") -> None:
 
 
 @group.command("secret")
+@may_ask
 def secret(name: Name) -> None:
     """Make the endpoint's secret, or a new one, and print it. The one before it still signs for 24 hours."""
-    typer.echo(run(_new_secret(begin(), name)))
+    made = ask(
+        begin(),
+        lambda api: api.post(f"/v2/webhooks/endpoints/{part(name)}/secret")["secret"],
+        lambda access: webhooks().new_secret(access, name),
+    )
+    typer.echo(made)
 
 
 group.command("rotate-secret", help="The same as `secret`.")(secret)
 
 
 @group.command("enable")
+@may_ask
 def enable(name: Name) -> None:
     """Send to an endpoint again. What it missed is sent by `octyseg webhooks replay --endpoint`."""
-    run(_switch(begin(), name, enabled=True))
+    ask(
+        begin(),
+        lambda api: api.post(f"/v2/webhooks/endpoints/{part(name)}/enable"),
+        lambda access: webhooks().switch(access, name, enabled=True),
+    )
 
 
 @group.command("disable")
+@may_ask
 def disable(name: Name) -> None:
     """Send nothing to an endpoint until it is enabled; what waits is given up and can be replayed."""
-    run(_switch(begin(), name, enabled=False))
+    ask(
+        begin(),
+        lambda api: api.post(f"/v2/webhooks/endpoints/{part(name)}/disable"),
+        lambda access: webhooks().switch(access, name, enabled=False),
+    )
 
 
 @group.command("test")
+@may_ask
 def test(name: Name) -> None:
     """Post one signed test message from here, and say what came back. Exit code 1 when it was not taken."""
-    answer = run(_test(begin(), name))
-    shown = f"{answer.status} " if answer.status else ""
-    tell(f"{name}: {shown}{answer.message or 'taken'} after {answer.duration_ms} ms")
-    if answer.failure:
+    found = ask(
+        begin(),
+        lambda api: api.post(f"/v2/webhooks/endpoints/{part(name)}/test"),
+        lambda access: webhooks().test(access, name),
+    )
+    shown = f"{found['http_status']} " if found["http_status"] else ""
+    tell(f"{name}: {shown}{found['message'] or 'taken'} after {found['duration_ms']} ms")
+    if not found["taken"]:
         raise typer.Exit(1)
 
 
@@ -94,12 +96,13 @@ def key() -> None:
 
 
 @group.command("show")
+@may_ask
 def show(
     change_id: Annotated[str, typer.Argument(help="The change, as in webhook-id.", show_default=False)],
     output: Form = "table",
 ) -> None:
     """Everything that happened to the deliveries of one change."""
-    records = [record for record in run(_records(begin())) if record.change_id == change_id]
+    records = _attempts(change_id=change_id)
     if not records:
         msg = f"no delivery of {change_id} is known: `octyseg webhooks attempts` lists the last ones"
         raise OctysegError(msg)
@@ -107,6 +110,7 @@ def show(
 
 
 @group.command("attempts")
+@may_ask
 def attempts(
     endpoint: Annotated[str | None, typer.Option("--endpoint", help="Only of this endpoint.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="Only this, e.g. retrying, exhausted.")] = None,
@@ -114,15 +118,12 @@ def attempts(
     output: Form = "table",
 ) -> None:
     """What happened last to deliveries."""
-    records = [
-        record
-        for record in run(_records(begin()))
-        if endpoint in (None, record.endpoint) and status in (None, record.status)
-    ]
+    records = _attempts(endpoint=endpoint, status=status)
     _print(records[-last:], output)
 
 
 @group.command("replay")
+@may_ask
 def replay(
     change_id: Annotated[str | None, typer.Option("--id", help="The change, whatever became of it.")] = None,
     since: Annotated[
@@ -136,109 +137,34 @@ def replay(
         msg = "say which: --id CHANGE, --since TIME, --endpoint NAME, or several of them"
         raise UsageError(msg)
     after = None if since is None else _instant(since)
-    _print(run(_replay(begin(), change_id, after, endpoint)), output)
+    since_text = None if after is None else after.isoformat()
+    wanted = {"change_id": change_id, "since": since_text, "endpoint": endpoint}
+    found = ask(
+        begin(),
+        lambda api: api.post("/v2/webhooks/replay", wanted),
+        lambda access: webhooks().replay(access, change_id, after, endpoint),
+        projection=True,
+    )
+    _print(found, output)
 
 
-async def _endpoints(loaded: Settings) -> "dict[str, Endpoint]":
-    async with open_log(loaded, writes=False) as log:
-        return _opened(loaded, await read_registry(log, loaded))
+def webhooks() -> Any:
+    """The questions, loaded when one is asked."""
+    from octyseg.service import webhooks as questions
+
+    return questions
 
 
-def _opened(loaded: Settings, registry: Registry) -> "dict[str, Endpoint]":
-    from octyseg.hosting.assembly import seal_of
-    from octyseg.webhooks.endpoint import endpoints
-
-    return endpoints(registry, seal_of(loaded))
-
-
-def _known(loaded: Settings, registry: Registry, name: str) -> "Endpoint":
-    found = _opened(loaded, registry)
-    if name not in found:
-        listed = ", ".join(found) or "none: apply a file with kind: webhookEndpoints, or a webhookURL"
-        msg = f"there is no endpoint {name}: there is {listed}"
-        raise UsageError(msg)
-    return found[name]
-
-
-async def _new_secret(loaded: Settings, name: str) -> str:
-    from octyseg.hosting.assembly import seal_of
-    from octyseg.webhooks.endpoint import rotated
-    from octyseg.webhooks.signature import SECRET_BYTES, secret_of
-
-    async with open_log(loaded, writes=False) as log:
-        registry = await read_registry(log, loaded)
-        _known(loaded, registry, name)
-        made = secret_of(secrets.token_bytes(SECRET_BYTES))
-        stored = rotated(registry.secrets(name), name, seal_of(loaded).close(made), now_ms())
-        await log.append(loaded.topic("definitions"), 0, [NewRecord(secrets_key(name), encoded(stored))])
-        return made
-
-
-async def _switch(loaded: Settings, name: str, *, enabled: bool) -> None:
-    async with open_log(loaded, writes=False) as log:
-        _known(loaded, await read_registry(log, loaded), name)
-        stored = StoredSwitch(endpoint=name, enabled=enabled, reason="by hand", at_ms=now_ms())
-        await log.append(loaded.topic("definitions"), 0, [NewRecord(switch_key(name), encoded(stored))])
-
-
-async def _test(loaded: Settings, name: str) -> "Answer":
-    import msgspec
-
-    from octyseg.hosting.assembly import sender_of
-    from octyseg.model.change import rfc3339
-    from octyseg.webhooks.signature import sign
-
-    async with open_log(loaded, writes=False) as log:
-        endpoint = _known(loaded, await read_registry(log, loaded), name)
-    at_ms = now_ms()
-    signers = endpoint.secrets_at(at_ms)
-    if not signers:
-        msg = f"{name} has no secret yet: `octyseg webhooks secret {name}` makes it"
-        raise UsageError(msg)
-    told = {"type": "webhook.test", "timestamp": rfc3339(at_ms), "data": {"endpoint": name}}
-    body = msgspec.json.encode(told)
-    sender = sender_of(loaded)
-    try:
-        return await sender.post(name, endpoint.url, sign(signers, f"test_{secrets.token_hex(8)}", at_ms, body), body)
-    finally:
-        await sender.close()
-
-
-async def _records(loaded: Settings) -> "list[DeliveryRecord]":
-    from octyseg.hosting.assembly import webhook_topics
-    from octyseg.stages.webhooks_replay import histories
-
-    async with open_log(loaded, writes=False) as log:
-        found = [record for _, history in await histories(log, webhook_topics(loaded)) for record in history]
-    return sorted(found, key=lambda record: record.at)
-
-
-async def _replay(
-    loaded: Settings, change_id: str | None, after: datetime | None, endpoint: str | None
-) -> "list[DeliveryRecord]":
-    from octyseg.stages.webhooks_replay import GIVEN_UP
-
-    def chosen(record: "DeliveryRecord") -> bool:
-        return (
-            change_id in (None, record.change_id)
-            and endpoint in (None, record.endpoint)
-            and (after is None or record.at >= after)
-            and (change_id is not None or record.status in GIVEN_UP)
-        )
-
-    async with open_log(loaded, writes=False) as log:
-        return await _send_again(loaded, log, chosen)
-
-
-async def _send_again(loaded: Settings, log: Log, chosen: Any) -> "list[DeliveryRecord]":
-    from octyseg.hosting.assembly import webhook_topics
-    from octyseg.projection.connection import open_redis
-    from octyseg.stages.webhooks_replay import replay as send_again
-    from octyseg.webhooks.queue import Queue
-
-    async with open_redis(loaded) as redis:
-        queue = Queue(redis, loaded.redis_prefix)
-        return await send_again(log, webhook_topics(loaded), queue, chosen, now_ms())
+def _attempts(
+    *, change_id: str | None = None, endpoint: str | None = None, status: str | None = None
+) -> list[dict[str, Any]]:
+    wanted = {"change_id": change_id, "endpoint": endpoint, "status": status}
+    found: list[dict[str, Any]] = ask(
+        begin(),
+        lambda api: api.get("/v2/webhooks/attempts", limit=10_000, **wanted),
+        lambda access: webhooks().attempts(access, **wanted),
+    )
+    return found
 
 
 def _instant(text: str) -> datetime:
@@ -255,23 +181,26 @@ def _instant(text: str) -> datetime:
     return at
 
 
-def _print(records: "list[DeliveryRecord]", output: str) -> None:
-    import msgspec
-
+def _print(records: list[dict[str, Any]], output: str) -> None:
     if output == "json":
-        print_json(msgspec.to_builtins(records))
+        print_json(records)
         return
     rows = [
         (
-            record.at.strftime("%Y-%m-%d %H:%M:%S"),
-            record.change_id,
-            record.endpoint,
-            record.status,
-            record.attempt or None,
-            record.http_status,
-            record.message,
-            record.next_attempt_at and record.next_attempt_at.strftime("%Y-%m-%d %H:%M:%S"),
+            _second(one["at"]),
+            one["change_id"],
+            one["endpoint"],
+            one["status"],
+            one.get("attempt"),
+            one.get("http_status"),
+            one.get("message"),
+            _second(one.get("next_attempt_at")),
         )
-        for record in records
+        for one in records
     ]
     print_table(("AT", "CHANGE", "ENDPOINT", "STATUS", "ATTEMPT", "HTTP", "MESSAGE", "NEXT ATTEMPT"), rows)
+
+
+def _second(at: str | None) -> str | None:
+    """An instant as people read it, in UTC."""
+    return None if at is None else at[:19].replace("T", " ")

@@ -6,19 +6,25 @@ are dropped and compacted topics compacted by whoever runs the live stage.
 
 import asyncio
 import fcntl
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+from redis.asyncio import Redis
 
 from octyseg.errors import UsageError
 from octyseg.hosting.assembly import NEED_REDIS, StageName, open_log, stage_of
 from octyseg.hosting.runner import Runner
 from octyseg.log.embedded import EmbeddedLog
+from octyseg.log.port import Log
 from octyseg.projection.connection import open_redis
 from octyseg.settings import Settings
 
 CLEAN_EVERY_S = 60.0
+
+# What else works on the same log and Redis in this process until it is told to end.
+Beside = Callable[[Log, Redis, asyncio.Event], Coroutine[Any, Any, None]]
 
 
 @contextmanager
@@ -50,8 +56,9 @@ async def run_embedded(
     *,
     time: Literal["wall", "events"] | None = None,
     on_ready: Callable[[], None] = lambda: None,
+    beside: Beside | None = None,
 ) -> None:
-    """Run the stages until `stop` is set; raises the first error of any of them."""
+    """Run the stages, and whatever else works `beside` them, until `stop` is set; raises the first error of any."""
     file = settings.embedded_file
     assert file is not None, "the caller chose the embedded log"
     async with AsyncExitStack() as stack:
@@ -70,6 +77,8 @@ async def run_embedded(
                     group.create_task(runner.run(stop))
                 if "live" in stages and isinstance(log, EmbeddedLog):
                     group.create_task(_clean(log, stop))
+                if beside is not None and redis is not None:
+                    group.create_task(beside(log, redis, stop))
                 group.create_task(_tell_when_ready(runners, stop, on_ready))
         except* Exception as errors:  # noqa: BLE001 - the first of them is the news, the others follow from it
             raise _first(errors) from None

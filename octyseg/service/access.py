@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from functools import partial
 
 from redis.asyncio import Redis
@@ -51,6 +52,12 @@ class Access:
         """Stop following."""
         await self.follower.close()
         await self.ledger.close()
+
+    def over(self, redis: Redis) -> "Access":
+        """The same access with a projection that was opened later."""
+        opened = copy(self)
+        opened._redis = redis  # noqa: SLF001 - its own
+        return opened
 
     @property
     def redis(self) -> Redis:

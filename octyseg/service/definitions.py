@@ -81,9 +81,12 @@ def status_of(stored: StoredSegment, ledger: Ledger) -> str:
     return "failed" if runs and all(one.status == "failed" for one in runs) else "building"
 
 
-async def apply(access: Access, data: bytes, source: str, *, dry_run: bool = False) -> Plan:
-    """Make the definitions of a file the ones in force; DefinitionError when any of them breaks a rule."""
-    return await _change(access, data, source, dry_run=dry_run)
+async def apply(access: Access, data: bytes, source: str, *, dry_run: bool = False) -> dict[str, Any]:
+    """Make the definitions of a file the ones in force; DefinitionError when any of them breaks a rule.
+
+    The plan that was carried out or, with `dry_run`, would be.
+    """
+    return shown_plan(await _change(access, data, source, dry_run=dry_run), done=not dry_run)
 
 
 async def create(access: Access, data: bytes) -> tuple[StoredSegment, tuple[str, ...]]:
@@ -108,10 +111,11 @@ async def validate(access: Access, data: bytes) -> tuple[str, ...]:
     return (await _change(access, data, "request", dry_run=True)).warnings
 
 
-async def delete(access: Access, names_or_ids: list[str]) -> Plan:
-    """Stop matching at once; the workers take the tags back."""
+async def delete(access: Access, names_or_ids: list[str]) -> dict[str, Any]:
+    """Stop matching at once; the workers take the tags back. The plan that was carried out."""
     async with access.defining:
-        return await _carry_out(access, plan_delete(await access.registry(), names_or_ids, now_ms=access.now_ms()))
+        planned = plan_delete(await access.registry(), names_or_ids, now_ms=access.now_ms())
+        return shown_plan(await _carry_out(access, planned), done=True)
 
 
 async def event_types(access: Access) -> list[dict[str, Any]]:
@@ -129,11 +133,11 @@ def shown_event_type(stored: StoredEventType) -> dict[str, Any]:
     }
 
 
-async def delete_event_types(access: Access, names_or_ids: list[str]) -> Plan:
-    """Forget declared event types that no segment asks for."""
+async def delete_event_types(access: Access, names_or_ids: list[str]) -> dict[str, Any]:
+    """Forget declared event types that no segment asks for. The plan that was carried out."""
     async with access.defining:
         planned = plan_delete_event_types(await access.registry(), names_or_ids)
-        return await _carry_out(access, planned)
+        return shown_plan(await _carry_out(access, planned), done=True)
 
 
 def shown_plan(planned: Plan, *, done: bool) -> dict[str, Any]:

@@ -10,15 +10,11 @@ from typing import NamedTuple
 
 from octyseg import logs, metrics
 from octyseg.errors import ProjectionUnavailable
-from octyseg.intake import record
+from octyseg.intake import given, record
 from octyseg.intake.record import NewInput, Refused
 from octyseg.model.definitions import known_event_types
-from octyseg.model.ids import id_of_customer
 from octyseg.projection.content import identity_of
 from octyseg.service.access import Access
-
-_PROFILE_FIELDS = ("customer_id", "profile_data", "platform_info", "has_charged", "status", "created_at")
-_DATES = ("created_at",)
 
 _logger = logs.get(__name__)
 
@@ -35,26 +31,26 @@ def new_event_id() -> str:
     return f"event_{uuid.uuid4().hex}"
 
 
-async def events(access: Access, given: Sequence[object]) -> list[Taken | Refused]:
+async def events(access: Access, sent: Sequence[object]) -> list[Taken | Refused]:
     """Append events; for each what became of it, in the order given."""
     now_ms = access.now_ms()
     known = None
     if access.settings.strict_catalog:
         known = known_event_types((await access.registry()).declared())
     found: list[tuple[NewInput | Refused, str]] = []
-    for one in given:
+    for one in sent:
         event_id = str(one.get("event_id") or new_event_id()) if isinstance(one, Mapping) else ""
         found.append((_event(one, event_id, now_ms, known), event_id))
     await append(access, [made for made, _ in found])
     return [made if isinstance(made, Refused) else Taken(made.profile_id, event_id) for made, event_id in found]
 
 
-async def profiles(access: Access, given: Sequence[object]) -> list[Taken | Refused]:
+async def profiles(access: Access, sent: Sequence[object]) -> list[Taken | Refused]:
     """Create or change profiles; for each what became of it, in the order given."""
     now_ms = access.now_ms()
-    found = [_profile(one, now_ms) for one in given]
+    found = [given.profile(one, now_ms) for one in sent]
     await append(access, found)
-    await _recognise(access, [(made, one) for made, one in zip(found, given, strict=True)], now_ms)
+    await _recognise(access, [(made, one) for made, one in zip(found, sent, strict=True)], now_ms)
     return [made if isinstance(made, Refused) else Taken(made.profile_id) for made in found]
 
 
@@ -68,26 +64,9 @@ async def append(access: Access, made: Sequence[NewInput | Refused]) -> None:
 
 
 def _event(one: object, event_id: str, now_ms: int, known: Mapping[str, frozenset[str]] | None) -> NewInput | Refused:
-    if not isinstance(one, Mapping):
-        return Refused("an event is an object: send event_type, event_properties and profile_id")
-    if known is not None and one.get("event_type") not in known:
+    if known is not None and isinstance(one, Mapping) and one.get("event_type") not in known:
         return Refused(f"event type {one.get('event_type')!r} is not declared: create it first")
-    return record.event(one, event_id, now_ms)
-
-
-def _profile(one: object, now_ms: int) -> NewInput | Refused:
-    if not isinstance(one, Mapping):
-        return Refused("a profile is an object: send customer_id and what is known of it")
-    profile_id, customer_id = one.get("profile_id") or None, one.get("customer_id") or None
-    if profile_id is None and customer_id is None:
-        return Refused("customer_id and profile_id are missing: send one of them")
-    if profile_id is None:
-        if not isinstance(customer_id, str):
-            return Refused("customer_id is no text: send one")
-        profile_id = id_of_customer(customer_id)
-    fields = {name: one[name] for name in _PROFILE_FIELDS if one.get(name) is not None}
-    fields |= {name: record.instant(fields[name]) for name in _DATES if name in fields}
-    return record.profile(profile_id, fields, now_ms)
+    return given.event(one, event_id, now_ms)
 
 
 async def _recognise(access: Access, sent: Sequence[tuple[NewInput | Refused, object]], now_ms: int) -> None:

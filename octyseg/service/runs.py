@@ -68,4 +68,6 @@ def shown(one: Run, segment: str) -> dict[str, Any]:
         "added": one.total("added"),
         "removed": one.total("removed"),
         "error": one.error,
+        "demanded_at": rfc3339(one.demanded_ms),
+        "ended_at": None if one.ended_ms is None else rfc3339(one.ended_ms),
     }

@@ -14,7 +14,6 @@ from octyseg.model.stored import StoredSwitch, encoded, secrets_key, switch_key
 from octyseg.service.access import Access
 from octyseg.stages.webhooks_replay import GIVEN_UP, histories
 from octyseg.stages.webhooks_replay import replay as send_again
-from octyseg.webhooks.answer import Answer
 from octyseg.webhooks.delivery import DeliveryRecord
 from octyseg.webhooks.endpoint import Endpoint, endpoints, rotated
 from octyseg.webhooks.queue import Queue
@@ -64,7 +63,7 @@ async def switch(access: Access, name: str, *, enabled: bool) -> dict[str, Any]:
         return shown(await _known(access, name))
 
 
-async def test(access: Access, name: str) -> Answer:
+async def test(access: Access, name: str) -> dict[str, Any]:
     """Post one signed test message from here."""
     found = await _known(access, name)
     at_ms = access.now_ms()
@@ -76,14 +75,22 @@ async def test(access: Access, name: str) -> Answer:
     body = msgspec.json.encode(told)
     sender = sender_of(access.settings)
     try:
-        return await sender.post(name, found.url, sign(signers, f"test_{secrets.token_hex(8)}", at_ms, body), body)
+        signed = sign(signers, f"test_{secrets.token_hex(8)}", at_ms, body)
+        came = await sender.post(name, found.url, signed, body)
     finally:
         await sender.close()
+    return {
+        "endpoint": name,
+        "taken": not came.failure,
+        "http_status": came.status or None,
+        "message": came.message or None,
+        "duration_ms": came.duration_ms,
+    }
 
 
 async def attempts(
     access: Access, *, change_id: str | None = None, endpoint: str | None = None, status: str | None = None
-) -> list[DeliveryRecord]:
+) -> list[dict[str, Any]]:
     """What happened to deliveries, the oldest first."""
     found = [
         record
@@ -93,12 +100,12 @@ async def attempts(
         and endpoint in (None, record.endpoint)
         and status in (None, record.status)
     ]
-    return sorted(found, key=lambda record: record.at)
+    return _plain(sorted(found, key=lambda record: record.at))
 
 
 async def replay(
     access: Access, change_id: str | None, after: datetime | None, endpoint: str | None
-) -> list[DeliveryRecord]:
+) -> list[dict[str, Any]]:
     """Send deliveries again: of one change whatever became of them, else those that were given up."""
     if change_id is None and after is None and endpoint is None:
         msg = "say which: a change, a time since when, an endpoint, or several of them"
@@ -113,7 +120,12 @@ async def replay(
         )
 
     queue = Queue(access.redis, access.settings.redis_prefix)
-    return await send_again(access.log, webhook_topics(access.settings), queue, chosen, access.now_ms())
+    return _plain(await send_again(access.log, webhook_topics(access.settings), queue, chosen, access.now_ms()))
+
+
+def _plain(records: list[DeliveryRecord]) -> list[dict[str, Any]]:
+    plain: list[dict[str, Any]] = msgspec.to_builtins(records)
+    return plain
 
 
 def _opened(access: Access, registry: Registry) -> dict[str, Endpoint]:

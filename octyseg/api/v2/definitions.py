@@ -20,8 +20,7 @@ async def apply(
     source: Annotated[str, Query(max_length=200, description="what stands before each problem")] = "request",
 ) -> dict[str, Any]:
     """Make the definitions of a file the ones in force; all others stay. `dry_run` only says what would be done."""
-    planned = await definitions.apply(access, await request.body(), source, dry_run=dry_run)
-    return definitions.shown_plan(planned, done=not dry_run)
+    return await definitions.apply(access, await request.body(), source, dry_run=dry_run)
 
 
 @router.get("/event-types", dependencies=[READ])
@@ -36,4 +35,4 @@ async def delete_event_type(
     name: Annotated[str, Path(max_length=60)],
 ) -> dict[str, Any]:
     """Forget an event type that no segment asks for."""
-    return definitions.shown_plan(await definitions.delete_event_types(access, [name]), done=True)
+    return await definitions.delete_event_types(access, [name])
