@@ -3,7 +3,7 @@
     OctysegError                 exit code 1 unless a leaf says otherwise
     ├── UsageError               what was asked cannot be done as asked (exit code 2)
     │   ├── DefinitionError      a definition file breaks rules; carries every problem of it
-    │   ├── NotFound             what was named is not there
+    │   ├── NotFound             what was named is not there (exit code 1)
     │   ├── Conflict             it was changed meanwhile, or is in a state that forbids it
     │   └── SettingsError        a setting is missing, unknown or unusable
     ├── Unavailable              a service does not answer now; waiting may help
@@ -39,7 +39,9 @@ class DefinitionError(UsageError):
 
 
 class NotFound(UsageError):
-    """What was named is not there."""
+    """What was named is not there: it was asked rightly, so the exit code is that of a failure."""
+
+    exit_code = 1
 
 
 class Conflict(UsageError):

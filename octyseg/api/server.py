@@ -39,6 +39,7 @@ async def serve(
     config = uvicorn.Config(
         make_app(access),
         log_config=None,
+        log_level="warning",
         access_log=False,
         lifespan="off",
         server_header=False,

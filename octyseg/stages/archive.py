@@ -151,13 +151,18 @@ class ArchiveStage:
             metrics.EVENTS.labels(self.name, "archived").inc(len(own.rows))
             self._pass("archive.reached")
             own.rows, own.told, own.first = [], [], own.next_offset
+            await self._forget(own)
 
     async def _tidy(self, own: _Partition) -> None:
         async with own.lock:
             if own.newest_ms:
                 await asyncio.to_thread(own.archive.retain, own.newest_ms - self._config.keep_days * DAY_MS)
-            erased = {one: place for one, place in own.erased.items() if place < own.first}
-            for profile_id, place in erased.items():
-                await asyncio.to_thread(own.archive.erase, [profile_id], place + 1)
-                own.erased.pop(profile_id)
+            await self._forget(own)
             await asyncio.to_thread(own.archive.compact, FILES_A_DAY)
+
+    async def _forget(self, own: _Partition) -> None:
+        """Take those out of the files whose erasure the files have reached."""
+        erased = {one: place for one, place in own.erased.items() if place < own.first}
+        for profile_id, place in erased.items():
+            await asyncio.to_thread(own.archive.erase, [profile_id], place + 1)
+            own.erased.pop(profile_id)

@@ -29,6 +29,8 @@ from octyseg.stages.ownership import Identity, Ownership
 logger = structlog.get_logger(__name__)
 
 RECORDS_PER_FEED = 2_000
+# How old the catalog may be when events are fed.
+FOLLOW_AT_MOST_EVERY_S = 0.05
 # Multiples of it, modulo one, leave even gaps however many partitions there are: flushes do not come together.
 GOLDEN = 0.6180339887
 
@@ -106,8 +108,7 @@ class LiveStage:
         """Claim the partition and bring its profiles back."""
         begun_s = self._monotonic()
         own = {topic: positions.get(topic, 0) for topic in self.inputs}
-        # Whoever gets a partition back after a long pause must not judge by the definitions of that time.
-        # Nor by older ones than owners before: what a dynamic segment counts must not have a gap.
+        # Neither by the definitions from before a long pause, nor by older ones than owners before had.
         await self._follow(to_the_end=True)
         ownership, restored = await opening.claim(self._log, self._topic, partition, self._identity, self._pass_by)
         engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch)
@@ -128,14 +129,8 @@ class LiveStage:
         seconds = self._monotonic() - begun_s
         metrics.RESTORE_SECONDS.labels(self.name).observe(seconds)
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._open))
-        logger.info(
-            "partition open",
-            partition=partition,
-            epoch=ownership.epoch,
-            profiles=len(engine),
-            positions=own,
-            seconds=round(seconds, 3),
-        )
+        told = {"epoch": ownership.epoch, "profiles": len(engine), "positions": own, "seconds": round(seconds, 3)}
+        logger.info("partition open", partition=partition, **told)
 
     async def close(self, partition: int) -> None:
         """Drop the partition; what was acknowledged is all there is."""
@@ -154,6 +149,9 @@ class LiveStage:
         if chunk.topic == self._commands:
             # Who sent a command knew the definition it is about; so must whoever obeys it.
             await self._follow(to_the_end=True)
+        elif self._monotonic() - self._followed_s >= FOLLOW_AT_MOST_EVERY_S:
+            # Whoever defined a segment and then sent an event expects the one to see the other.
+            await self._follow()
         async with held.lock:
             with metrics.CHUNK_SECONDS.labels(self.name).time():
                 decided: list[Decided] = []
@@ -189,7 +187,6 @@ class LiveStage:
         """Follow the catalog, pass time where the partition has caught up, sweep and flush."""
         now_s = self._monotonic()
         if now_s - self._followed_s >= self._config.follow_every_s:
-            self._followed_s = now_s
             await self._follow()
         if self._open and self._has_reason_to_ask(now_s):
             self._asked_s = now_s
@@ -210,6 +207,7 @@ class LiveStage:
 
     async def _follow(self, *, to_the_end: bool = False) -> None:
         async with self._following:
+            self._followed_s = self._monotonic()
             if await (self._catalog.catch_up() if to_the_end else self._catalog.poll()):
                 for held in self._open.values():
                     held.engine.adopt(self._catalog.catalog)

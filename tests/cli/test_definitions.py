@@ -98,7 +98,10 @@ def test_event_types_are_listed(octyseg, tmp_path):
     file.write_text("kind: eventTypes\neventTypeDefinitions:\n  - {eventType: login, eventProperties: [device]}\n")
     octyseg("apply", "-f", file)
     code, out, _ = octyseg("get", "event-types", "-o", "json")
-    assert (code, json.loads(out)) == (0, [{"event_type": "login", "event_properties": ["device"]}])
+    assert code == 0
+    (login,) = json.loads(out)
+    assert (login["event_type"], login["event_properties"]) == ("login", ["device"])
+    assert login["event_type_id"].startswith("custom_event_type_")
     assert "login" in octyseg("get", "event-types").out
 
 

@@ -9,7 +9,7 @@ from octyseg.api.bodies import SEGMENT_BODY
 from octyseg.api.door import READ, WRITE, Open
 from octyseg.api.octy_v1.shapes import Answer, Cursor, Ids, Meta, ids_of, page, time_of
 from octyseg.errors import DefinitionError
-from octyseg.model.shape import PropertyValue
+from octyseg.model.shape import Amount, PropertyValue
 from octyseg.model.stored import StoredSegment
 from octyseg.service import definitions
 from octyseg.service.access import Access
@@ -36,7 +36,7 @@ class Step(BaseModel):
     """One event of a sequence."""
 
     event_type: str
-    exp_timeframe: float
+    exp_timeframe: Amount
     action_inaction: str
     event_properties: dict[str, PropertyValue]
 
