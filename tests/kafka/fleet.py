@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 from octyseg.hosting.runner import group_of
@@ -41,6 +42,7 @@ class Fleet:
         )
         self.log = KafkaLog([broker.server], patience_s=120.0)
         self.workers = {}
+        self.began = {}
 
     async def prepare(self, *files):
         """Make the topics, and put definitions in force before anybody runs."""
@@ -62,6 +64,7 @@ class Fleet:
         guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         command = [*guard, sys.executable, "-m", "octyseg", "worker", stages, "--slot", number]
         with self.told(slot).open("ab") as out:
+            self.began[slot] = out.tell()
             worker = subprocess.Popen(
                 command, env=self.environment() | more, stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
@@ -77,6 +80,12 @@ class Fleet:
         """The file of everything that the workers of a slot said."""
         return self.directory / f"{slot}.out"
 
+    async def has_started(self, slot):
+        """Whether the slot's worker, as it was started last, has come as far as its stages."""
+        with self.told(slot).open("rb") as told:
+            told.seek(self.began[slot])
+            return b"stage started" in told.read()
+
     def signal(self, slot, how):
         self.workers[slot].send_signal(how)
 
@@ -86,7 +95,9 @@ class Fleet:
         worker.wait()
 
     async def stop(self, *slots):
-        """SIGTERM to all of them at once; the exit codes in order."""
+        """SIGTERM to all of them at once; the exit codes in order. One that is still being loaded is waited for."""
+        for slot in slots:
+            await self.until(partial(self.has_started, slot), f"{slot} has started")
         workers = [self.workers.pop(slot) for slot in slots]
         for worker in workers:
             worker.send_signal(signal.SIGTERM)
