@@ -20,7 +20,7 @@ def now(**fields):
 @pytest.fixture
 def dev():
     """`octyseg dev` in a process of its own, ready."""
-    with subprocess.Popen([*MAIN, "dev"], env=os.environ, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*MAIN, "dev", "--port", "0"], env=os.environ, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
             if "is ready" in line:
                 break

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import takewhile
 
 import pytest
 
@@ -37,10 +38,10 @@ class Dev:
         self.process = None
 
     def start(self):
-        command = [sys.executable, "-m", "octyseg", "dev", "--quiet"]
+        command = [sys.executable, "-m", "octyseg", "dev", "--quiet", "--port", "0"]
         self.process = subprocess.Popen(command, env=self.environment, stderr=subprocess.PIPE, text=True)
-        line = self.process.stderr.readline()
-        assert "is ready" in line, line + self.process.stderr.read()
+        said = list(takewhile(lambda line: "is ready" not in line, self.process.stderr))
+        assert self.process.poll() is None, "".join(said)
 
     def kill(self):
         self.process.kill()
