@@ -24,7 +24,7 @@ demo: setup ## an hour of shop traffic through the whole of it, in seconds
 	@$(RUN) -m examples.demo
 
 test: setup ## everything a contributor needs (starts its own Valkey, and Kafka where Java is)
-	$(RUN) -m pytest -m 'not faults'
+	$(RUN) -m pytest -m 'not faults' -n 2 --dist loadgroup
 
 test-fast: setup ## without Kafka and without the long ones, under a minute
 	$(RUN) -m pytest -m 'not faults and not kafka and not slow'
@@ -51,10 +51,10 @@ kafka: setup ## a real Kafka broker on loopback until interrupted
 	$(RUN) -m deploy.kafka.broker
 
 faults: setup ## the long fault matrix on a real broker
-	$(RUN) -m pytest -m faults --timeout 3600
+	$(RUN) -m pytest -m faults --timeout 3600 -o faulthandler_timeout=4000
 
 simulate: setup ## the seeded simulation, e.g. make simulate SEEDS=100000
-	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) $(RUN) -m pytest tests/simulation --timeout 36000
+	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) $(RUN) -m pytest tests/simulation --timeout 36000 -o faulthandler_timeout=40000
 
 schema: setup ## write the JSON Schema of definition files again
 	$(RUN) -m octyseg.model.schema

@@ -1,4 +1,4 @@
-"""What every test may ask for: a real Kafka broker, started once for the session."""
+"""What every test may ask for: a real Kafka broker, started once for the session; and who runs beside whom."""
 
 import os
 
@@ -6,6 +6,14 @@ import pytest
 
 from deploy.kafka.broker import Broker
 from deploy.kafka.jars import missing_tools
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Where tests run side by side: those that share the broker in one process, and a file never in two."""
+    for item in items:
+        group = "kafka" if item.get_closest_marker("kafka") else item.location[0]
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")
