@@ -9,12 +9,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from pydantic import BaseModel, Field
 
+from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import INGEST, Open
 from octyseg.intake.analytics import records
 from octyseg.intake.record import NewInput, Refused
 from octyseg.service import ingest
 
-router = APIRouter(prefix="/v1", tags=["analytics"])
+router = APIRouter(prefix="/v1", tags=["analytics"], route_class=ExactRoute)
 MAX_MESSAGES = 2_000
 
 

@@ -1,6 +1,42 @@
-"""Bodies that are read as they come, so that their errors can name a line: what the documentation says of them."""
+"""How bodies are read: as exactly as records are; and what the documentation says of those that routes read themselves.
 
+Whatever lies beyond JSON, such as NaN, a number that no double holds or a key that stands twice, is refused here;
+a lenient reader would have changed it to something that nobody sent.
+"""
+
+from collections.abc import Callable, Coroutine
 from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from octyseg.model.refusal import Refusal
+from octyseg.model.structure import read_body
+
+
+class _ExactRequest(Request):
+    async def json(self) -> Any:
+        """The body's document."""
+        document = read_body(await self.body())
+        if isinstance(document, Refusal):
+            # What the framework lets pass; an error of our own it would hide.
+            raise HTTPException(400, document.message)
+        return document
+
+
+class ExactRoute(APIRoute):
+    """A route whose body is read exactly."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Have the body read so."""
+        handle = super().get_route_handler()
+
+        async def exactly(request: Request) -> Response:
+            return await handle(_ExactRequest(request.scope, request.receive))
+
+        return exactly
+
 
 _SEGMENT: dict[str, Any] = {
     "type": "object",

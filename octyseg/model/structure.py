@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from octyseg.model.refusal import RefusedError
+from octyseg.model.refusal import Refusal, RefusedError
 
 MAX_DEPTH = 16
 MAX_KEYS = 256
@@ -31,13 +31,7 @@ def hides_keys(value: bytes) -> bool:
 
 def check_structure(value: bytes) -> Any:
     """The document, generic; the limits are MAX_DEPTH levels and MAX_KEYS keys in all."""
-    try:
-        document = _decode_any(value)
-    except (ValueError, RecursionError):
-        document = _read_pairs(value)
-    depth, keys = _measure(document)
-    if value.count(KEY_END) != keys or hides_keys(value):
-        document = _read_pairs(value)
+    document, depth, keys = _measured(value, "the record")
     if depth > MAX_DEPTH:
         raise RefusedError("too_deep", f"the record nests {depth} deep: at most {MAX_DEPTH} are taken")
     if keys > MAX_KEYS:
@@ -45,21 +39,45 @@ def check_structure(value: bytes) -> Any:
     return document
 
 
-def _read_pairs(value: bytes) -> Any:
+def read_body(value: bytes) -> Any | Refusal:
+    """The document of a request, generic, of any size."""
+    try:
+        return _measured(value, "the body")[0]
+    except RefusedError as error:
+        return error.refusal
+
+
+def _measured(value: bytes, what: str) -> tuple[Any, int, int]:
+    """The document, its depth and number of keys."""
+    try:
+        document = _decode_any(value)
+    except (ValueError, RecursionError):
+        document = _read_pairs(value, what)
+    depth, keys = _measure(document)
+    if value.count(KEY_END) != keys or hides_keys(value):
+        document = _read_pairs(value, what)
+    return document, depth, keys
+
+
+def _read_pairs(value: bytes, what: str) -> Any:
     """The document, read so that a key that stands twice is seen."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
-        raise RefusedError("not_utf8", "the record is not UTF-8: encode it as UTF-8") from None
+        raise RefusedError("not_utf8", f"{what} is not UTF-8: encode it as UTF-8") from None
     try:
         document = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant, parse_int=_bounded_int)
         _decode_any(value)
     except RecursionError:
-        raise RefusedError("too_deep", f"the record nests deeper than {MAX_DEPTH}: flatten it") from None
+        raise RefusedError("too_deep", f"{what} nests deeper than is read: flatten it") from None
     except msgspec.ValidationError as error:
         raise RefusedError("bad_number", f"{lowered(error)}: send numbers a double can hold") from None
-    except (ValueError, msgspec.DecodeError) as error:
-        raise RefusedError("bad_json", f"the record is not JSON: {lowered(error)}") from None
+    except msgspec.DecodeError:
+        # The other decoder took it: that one knows no whole characters.
+        text = f"{what} holds half of a character (a lone surrogate): send the whole character"
+        raise RefusedError("bad_json", text) from None
+    except ValueError as error:
+        raise RefusedError("bad_json", f"{what} is not JSON: {lowered(error)}") from None
     return document
 
 

@@ -6,13 +6,14 @@ import msgspec
 from fastapi import APIRouter, Body
 from pydantic import BaseModel
 
+from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import ADMIN, READ, Open, Reading
 from octyseg.api.octy_v1.shapes import Answer, Meta
 from octyseg.api.problems import Rejected
 from octyseg.model.definition import AccountConfiguration
 from octyseg.service import definitions
 
-router = APIRouter(prefix="/v1", tags=["octy: account"])
+router = APIRouter(prefix="/v1", tags=["octy: account"], route_class=ExactRoute)
 _FIELDS = tuple(AccountConfiguration.model_fields)
 
 

@@ -6,13 +6,14 @@ import msgspec
 from fastapi import APIRouter, Body, Response
 from pydantic import BaseModel, Field
 
+from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import READ, WRITE, Open
 from octyseg.api.octy_v1.shapes import Answer, Cursor, Ids, Meta, ids_of, listed, page, time_of
 from octyseg.errors import DefinitionError
 from octyseg.model.ids import id_of_event_type
 from octyseg.service import definitions
 
-router = APIRouter(prefix="/v1/retention/events/types", tags=["octy: event types"])
+router = APIRouter(prefix="/v1/retention/events/types", tags=["octy: event types"], route_class=ExactRoute)
 MAX_TYPES = 100
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body
 from pydantic import BaseModel
 
+from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import INGEST, Open
 from octyseg.api.octy_v1.shapes import Answer, Meta, listed, time_of
 from octyseg.api.problems import Rejected
@@ -12,7 +13,7 @@ from octyseg.intake.record import Refused
 from octyseg.service import ingest
 from octyseg.service.ingest import Taken
 
-router = APIRouter(prefix="/v1/retention/events", tags=["octy: events"])
+router = APIRouter(prefix="/v1/retention/events", tags=["octy: events"], route_class=ExactRoute)
 MAX_EVENTS = 2_000
 
 

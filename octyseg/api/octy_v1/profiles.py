@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Query, Response
 from pydantic import BaseModel
 
+from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import INGEST, READ, Open
 from octyseg.api.octy_v1.shapes import PAGE, Answer, Cursor, Ids, Meta, ids_of, listed, offset_of, paged, time_of
 from octyseg.intake.record import Refused
@@ -14,7 +15,7 @@ from octyseg.service import ingest
 from octyseg.service import profiles as people
 from octyseg.service.access import Access
 
-router = APIRouter(prefix="/v1/retention/profiles", tags=["octy: profiles"])
+router = APIRouter(prefix="/v1/retention/profiles", tags=["octy: profiles"], route_class=ExactRoute)
 MAX_PROFILES = 1_000
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from octyseg.api.bodies import SEGMENT_BODY
+from octyseg.api.bodies import SEGMENT_BODY, ExactRoute
 from octyseg.api.door import READ, WRITE, Open
 from octyseg.api.octy_v1.shapes import Answer, Cursor, Ids, Meta, ids_of, page, time_of
 from octyseg.errors import DefinitionError
@@ -14,7 +14,7 @@ from octyseg.model.stored import StoredSegment
 from octyseg.service import definitions
 from octyseg.service.access import Access
 
-router = APIRouter(prefix="/v1/retention/segments", tags=["octy: segments"])
+router = APIRouter(prefix="/v1/retention/segments", tags=["octy: segments"], route_class=ExactRoute)
 MAX_DELETED = 100
 
 

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
+from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import ADMIN, Open
 from octyseg.service import keys
 
-router = APIRouter(prefix="/v2/keys", tags=["keys"])
+router = APIRouter(prefix="/v2/keys", tags=["keys"], route_class=ExactRoute)
 PublicKey = Annotated[str, Path(max_length=60)]
 
 

@@ -6,11 +6,12 @@ import msgspec
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
+from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import READ, WRITE, Open
 from octyseg.api.v2.pages import After, Limit, Page, opened, page
 from octyseg.service import erasing, profiles
 
-router = APIRouter(prefix="/v2", tags=["profiles"])
+router = APIRouter(prefix="/v2", tags=["profiles"], route_class=ExactRoute)
 ProfileId = Annotated[str, Path(max_length=256)]
 _MAX_OFFSET = 1 << 53
 

@@ -5,12 +5,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel
 
+from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import READ, WRITE, Open
 from octyseg.api.problems import Rejected
 from octyseg.api.v2.segments import SegmentName
 from octyseg.service import runs
 
-router = APIRouter(prefix="/v2", tags=["runs"])
+router = APIRouter(prefix="/v2", tags=["runs"], route_class=ExactRoute)
 
 
 class Wanted(BaseModel):

@@ -5,10 +5,11 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel
 
+from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import ADMIN, READ, WRITE, Open
 from octyseg.service import webhooks
 
-router = APIRouter(prefix="/v2/webhooks", tags=["webhooks"])
+router = APIRouter(prefix="/v2/webhooks", tags=["webhooks"], route_class=ExactRoute)
 EndpointName = Annotated[str, Path(max_length=60)]
 ChangeId = Annotated[str | None, Query(max_length=100)]
 
