@@ -47,5 +47,6 @@ def make_app(access: Access) -> FastAPI:
 
 
 def _include(app: FastAPI, router: APIRouter) -> None:
-    responses: dict[int | str, dict[str, Any]] = dict(DOCUMENTED[router.prefix.strip("/").partition("/")[0]])
+    form = "analytics" if router is analytics.router else router.prefix.strip("/").partition("/")[0]
+    responses: dict[int | str, dict[str, Any]] = dict(DOCUMENTED[form])
     app.include_router(router, responses=responses)

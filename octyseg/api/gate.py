@@ -82,8 +82,10 @@ async def _inward(scope: Scope, headers: dict[str, str], receive: Receive) -> Re
         raise Rejected(400, ["Content-Length is no number: send how many bytes there are"])
     if int(length[:12]) > most:
         raise _too_large(most)
-    if not (is_upload or kind == "application/json" or (kind in _YAML and scope["path"] in _TAKES_YAML)):
-        raise Rejected(415, [f"the body is {kind or 'of no type'}: send Content-Type: application/json"])
+    may_be_yaml = scope["path"] in _TAKES_YAML
+    if not (is_upload or kind == "application/json" or (kind in _YAML and may_be_yaml)):
+        wanted = "application/json" + (" or application/yaml" if may_be_yaml else "")
+        raise Rejected(415, [f"the body is {kind or 'of no type'}: send Content-Type: {wanted}"])
     packed = headers.get("content-encoding", "identity").lower()
     if packed not in ("identity", "gzip"):
         raise Rejected(415, [f"Content-Encoding {packed} is not read: send gzip, or nothing"])

@@ -166,6 +166,8 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     text = error.detail
     if error.status_code == HTTPStatus.NOT_FOUND and text == HTTPStatus.NOT_FOUND.phrase:
         text = f"there is no route {request.method} {request.url.path}: /docs lists them"
+    elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        text = f"{request.method} is not for {request.url.path}: /docs lists what is"
     return answer(request.url.path, error.status_code, [text], dict(error.headers or {}))
 
 

@@ -1,7 +1,7 @@
 """What Segment's and RudderStack's libraries send, made into records: track, identify, page, screen, group, alias.
 
     userId, else anonymousId     profile_id (an alias merges previousId into userId)
-    traits                       profile_data
+    traits, context.traits       profile_data
     messageId                    event_id
     timestamp                    created_at, put right by how far the sender's clock was off when it sent (sentAt)
 
@@ -63,7 +63,9 @@ def _event(
 
 
 def _identify(message: Mapping[str, Any], profile_id: str, now_ms: int) -> NewInput | Refused:
-    traits = message.get("traits") or {}
+    context = message.get("context")
+    # RudderStack's libraries put them into the context.
+    traits = message.get("traits") or (context.get("traits") if isinstance(context, dict) else None) or {}
     if not isinstance(traits, dict):
         return Refused("traits is no object: send one")
     # No time of its own: what a profile is said to be holds from when it was said to us.
