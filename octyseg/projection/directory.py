@@ -43,7 +43,9 @@ class Directory:
 
     async def claim(self, value: str, profile_id: str) -> str:
         """The profile that has this authenticated id: whoever had it first, else the one that asks now."""
+        # The claim is noted first, so that an erasure finds it whenever it comes.
         with answering():
+            await self._redis.sadd(self._keys.claims(profile_id), value)
             holder = await self._redis.set(self._keys.identity(value), profile_id, nx=True, get=True)
         return profile_id if holder is None else _text(cast("bytes", holder))
 

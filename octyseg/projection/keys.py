@@ -12,6 +12,7 @@ class Keys:
         self.profile_prefix = f"{prefix}profile:"
         self.customer_prefix = f"{prefix}customer:"
         self.identity_prefix = f"{prefix}identity:"
+        self.claims_prefix = f"{prefix}claims:"
         self.segments = f"{prefix}segments"
         self._prefix = prefix
 
@@ -30,6 +31,10 @@ class Keys:
     def identity(self, value: str) -> str:
         """The profile that first had this value under the account's authenticated_id_key."""
         return self.identity_prefix + value
+
+    def claims(self, profile_id: str) -> str:
+        """Set: the authenticated ids that were asked for in this profile's name, to be given back when it is erased."""
+        return self.claims_prefix + profile_id
 
     def members(self, segment_id: str) -> str:
         """Sorted set: ids of the profiles with the segment's tag, by the time of their (last) entry."""

@@ -109,7 +109,8 @@ class Writer:
         pipe = self._redis.pipeline(transaction=False)
         for profile_id, version in versions:
             keys = [self._keys.profile(profile_id), self._keys.profiles(partition), self._keys.segments]
-            prefixes = [self._keys.members_prefix, self._keys.customer_prefix, self._keys.identity_prefix]
+            own = self._keys
+            prefixes = [own.members_prefix, own.customer_prefix, own.identity_prefix, own.claims_prefix]
             await self._remove(keys, [version, profile_id, *prefixes], client=pipe)
         await execute(pipe)
 
@@ -132,7 +133,7 @@ class Writer:
         word = floor.value if isinstance(floor, Repair) else floor
         keys = [self._keys.marker(partition), self._keys.profiles(partition), self._keys.segments]
         own = self._keys
-        prefixes = [own.profile_prefix, own.members_prefix, own.customer_prefix, own.identity_prefix]
+        prefixes = [own.profile_prefix, own.members_prefix, own.customer_prefix, own.identity_prefix, own.claims_prefix]
         pipe = self._redis.pipeline(transaction=False)
         for first in range(0, len(updates), PER_CALL):
             packed = _pack([_arguments(update, self.identity_key) for update in updates[first : first + PER_CALL]])

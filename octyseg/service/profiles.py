@@ -157,6 +157,9 @@ def _readable(found: Explanation) -> dict[str, Any]:
 
 async def merge(access: Access, child: str, into: str) -> None:
     """Make two profiles one."""
+    if child == into:
+        msg = f"{child} cannot become part of itself: name another profile"
+        raise UsageError(msg)
     made = record.merge(child, into, access.now_ms())
     if isinstance(made, Refused):
         raise UsageError(made.text)

@@ -4,12 +4,12 @@
 --
 -- KEYS  marker of the partition, profiles of the partition, segments with members
 -- ARGV  floor, prefix of profiles' hashes, prefix of member sets, prefix of customers, prefix of identities,
---       msgpack list of (offset, profile id, version, fields and values or nil, segments and since,
+--       prefix of claims, msgpack list of (offset, profile id, version, fields and values or nil, segments and since,
 --       customer id or '', authenticated id or '')
 -- floor: 'rebuild' skips the marker, 'replace' also the version; else where the caller's last write left the marker.
 local marker, profiles, segments = KEYS[1], KEYS[2], KEYS[3]
 local floor, profile_prefix, member_prefix = ARGV[1], ARGV[2], ARGV[3]
-local customer_prefix, identity_prefix = ARGV[4], ARGV[5]
+local customer_prefix, identity_prefix, claims_prefix = ARGV[4], ARGV[5], ARGV[6]
 
 local reached = 0
 if floor ~= 'rebuild' and floor ~= 'replace' then
@@ -18,7 +18,7 @@ if floor ~= 'rebuild' and floor ~= 'replace' then
 end
 
 local written = 0
-for _, update in ipairs(cmsgpack.unpack(ARGV[6])) do
+for _, update in ipairs(cmsgpack.unpack(ARGV[7])) do
   local offset, id, version, fields, members, customer, identity = unpack(update, 1, 7)
   local profile = profile_prefix .. id
   local stored = redis.call('HMGET', profile, 'version', 'tags', 'customer_id', 'identity')
@@ -46,6 +46,10 @@ for _, update in ipairs(cmsgpack.unpack(ARGV[6])) do
       end
     else
       redis.call('ZREM', profiles, id)
+      for _, claimed in ipairs(redis.call('SMEMBERS', claims_prefix .. id)) do
+        if redis.call('GET', identity_prefix .. claimed) == id then redis.call('DEL', identity_prefix .. claimed) end
+      end
+      redis.call('DEL', claims_prefix .. id)
     end
     for _, tag in ipairs(cjson.decode(stored[2] or '[]')) do
       if not is_member[tag.segment_id] then
