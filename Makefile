@@ -6,7 +6,7 @@ SEEDS ?= 20000
 UV := $(shell command -v uv || echo build/uv/bin/uv)
 RUN := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
-.PHONY: help setup demo test test-fast check format bench bench-history latency kafka faults simulate schema
+.PHONY: help setup demo test test-fast check format bench bench-api bench-history latency kafka faults simulate schema
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench: setup ## events per second, as ratios within one run; writes build/bench/
 
 latency: setup ## from an append to the change on octyseg.tags, and how late inactions are
 	$(RUN) -m tests.benchmarks.latency
+
+bench-api: setup ## events through the HTTP API, and questions about a segment of 1,000,000; writes build/bench/api.json
+	$(RUN) -m tests.benchmarks.api
 
 bench-history: setup ## 100 past definitions over 100,000,000 events: minutes, and some GiB of disk
 	$(RUN) -m tests.benchmarks.history
