@@ -239,7 +239,7 @@ def _show(settings: BaseModel, section: str) -> Iterator[Shown]:
         if isinstance(value, BaseModel):
             yield from _show(value, name + ".")
             continue
-        if name == "redis":
+        if name in {"redis", "history.engine"}:
             value = without_password(value)
         elif name in _SECRETS and value is not None:
             value = "***"

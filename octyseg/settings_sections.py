@@ -49,8 +49,8 @@ class HistorySettings(BaseModel):
     )
     engine: str = Field(
         default="duckdb",
-        pattern="^(duckdb|clickhouse|spark(://.+)?)$",
-        description="duckdb, clickhouse or spark",
+        pattern="^(duckdb|(clickhouse|spark)(://.+)?)$",
+        description="duckdb, clickhouse, clickhouse://user:password@host:8123/, spark or spark://host:7077",
     )
     schedule: str = Field(default="0 * * * *", description="when past segments are looked at again: cron, UTC")
     compare_schedule: str = Field(

@@ -22,7 +22,10 @@ def evaluate(
     ],
     engine: Annotated[
         str | None,
-        typer.Option("--engine", help="duckdb, clickhouse or spark; otherwise the setting history.engine."),
+        typer.Option(
+            "--engine",
+            help="duckdb, clickhouse(://host:port/) or spark(://host:port); otherwise the setting history.engine.",
+        ),
     ] = None,
     output: Form = "table",
 ) -> None:

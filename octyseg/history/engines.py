@@ -2,6 +2,7 @@
 
 duckdb                     in this process, spills to disk, the default
 clickhouse                 ClickHouse's engine in this process (chDB); wants the extra octyseg[clickhouse]
+clickhouse://user@host:8123/  a ClickHouse server, by HTTP; the same extra
 spark, spark://host:7077   Spark on this machine's Java, or a cluster; wants the extra octyseg[spark]
 """
 
@@ -58,7 +59,7 @@ def engine(name: str, scratch: Path) -> Engine:
     """The engine of the setting; UsageError when there is none of this name or its library is missing."""
     kind = name.split(":", 1)[0]
     if kind not in _MODULES:
-        msg = f'"{name}" is no engine of history: write duckdb, clickhouse, spark or spark://host:port'
+        msg = f'"{name}" is no engine of history: write duckdb, clickhouse, clickhouse://host:port, spark or spark://host:port'
         raise UsageError(msg)
     try:
         made: Engine = import_module(_MODULES[kind]).made(name, scratch)

@@ -2,10 +2,13 @@
 
 import random
 import shutil
+import subprocess
+import sys
 
+import clickhouse_connect
 import pytest
 
-from octyseg.errors import UsageError
+from octyseg.errors import Unavailable, UsageError
 from octyseg.history.evaluate import asked_in, evaluate
 from octyseg.history.source import of_lines
 from octyseg.model.reading import read_definitions
@@ -63,6 +66,30 @@ def test_every_engine_gives_the_members_that_duckdb_gives(engine):
     expected = evaluate(asked, history, NOW_MS)
     assert all(expected.values()), "every segment has members"
     assert evaluate(asked, history, NOW_MS, engine) == expected
+
+
+@pytest.fixture
+def clickhouse_server():
+    """The address of a server of the test's own."""
+    command = [sys.executable, "-m", "tests.history.clickhouse_server"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        yield f"clickhouse://default:@127.0.0.1:{process.stdout.readline().strip()}/"
+        process.kill()
+
+
+@pytest.mark.slow
+def test_a_clickhouse_server_gives_them_too_and_keeps_nothing(clickhouse_server):
+    asked = asked_in(read_definitions(SEGMENTS, "segments").segments)
+    history = of_lines(shopping(11), NOW_MS, refuse)
+    assert evaluate(asked, history, NOW_MS, clickhouse_server) == evaluate(asked, history, NOW_MS)
+    with clickhouse_connect.get_client(dsn=clickhouse_server) as client:
+        databases = client.command("SELECT groupArray(name) FROM system.databases")
+    assert "octyseg" not in databases
+
+
+def test_a_clickhouse_server_that_is_away_is_one_clear_error():
+    with pytest.raises(Unavailable, match="OCTYSEG_HISTORY__ENGINE does not serve"):
+        evaluate([], of_lines([], NOW_MS, refuse), NOW_MS, "clickhouse://127.0.0.1:9/")
 
 
 def test_an_engine_nobody_has_is_named():

@@ -107,6 +107,8 @@ def test_show_tells_the_source_and_masks_the_password(monkeypatch):
     assert shown["redis"].value == "rediss://user:***@redis:6379/1"
     assert shown["redis"].source == "environment"
     assert shown["partitions"].source == "default"
+    monkeypatch.setenv("OCTYSEG_HISTORY__ENGINE", "clickhouse://user:s3cret@host:8123/")
+    assert "s3cret" not in str({line.value for line in show(load())})
 
 
 def test_a_password_in_the_query_is_masked_too():
