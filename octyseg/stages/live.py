@@ -29,8 +29,8 @@ from octyseg.stages.ownership import Identity, Ownership
 logger = structlog.get_logger(__name__)
 
 RECORDS_PER_FEED = 2_000
-# How old the catalog may be when events are fed.
-FOLLOW_AT_MOST_EVERY_S = 0.05
+# How old the catalog may be when events are fed: less than who defines needs before he can send.
+FOLLOW_AT_MOST_EVERY_S = 0.002
 # Multiples of it, modulo one, leave even gaps however many partitions there are: flushes do not come together.
 GOLDEN = 0.6180339887
 

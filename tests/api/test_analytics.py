@@ -22,8 +22,11 @@ def archived(server, event_type):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("library", [segment, rudderstack], ids=["segment", "rudderstack"])
-@pytest.mark.parametrize("write_key", ["public half", "both halves"])
+@pytest.mark.parametrize(
+    ("library", "write_key"),
+    [(segment, "public half"), (rudderstack, "both halves")],
+    ids=["segment", "rudderstack"],
+)
 def test_a_library_delivers_ten_thousand_events(server, library, write_key):
     pair = server.key("ingest")
     failed = []

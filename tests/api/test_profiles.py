@@ -203,11 +203,12 @@ def removals(receiver, secret, profile_id):
     key = b64decode(secret.removeprefix("whsec_"))
     found = set()
     for headers, body in receiver.posts:
+        told = json.loads(body)
+        if told["type"] != "segment.removed" or told["data"]["profile_id"] != profile_id:
+            continue
         names = {name.lower(): value for name, value in headers.items()}
         signed = f"{names['webhook-id']}.{names['webhook-timestamp']}.".encode() + body
         digest = hmac.new(key, signed, hashlib.sha256).digest()
         assert digest in [b64decode(one.removeprefix("v1,")) for one in names["webhook-signature"].split()]
-        data = json.loads(body)["data"]
-        if data["profile_id"] == profile_id and "removed" in json.dumps(json.loads(body)):
-            found.add(data["segment_tag"])
+        found.add(told["data"]["segment_tag"])
     return found

@@ -189,3 +189,13 @@ def test_changes_of_a_profile_are_told_the_newest_first(server, client):
         if before is None:
             break
     assert pages == told["items"]
+
+
+def test_who_defines_and_then_sends_is_seen_however_fast(server, client):
+    """No event that was sent after the answer about its segment is judged without it."""
+    names = [f"v2 fast {number}" for number in range(20)]
+    for name in names:
+        made(client, name)
+        sent(client, "v2_fast_p", name.replace(" ", "_"))
+    for name in names:
+        server.until(lambda name=name: is_member(client, name, "v2_fast_p"), f"{name} has its member")
