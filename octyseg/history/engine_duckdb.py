@@ -1,5 +1,6 @@
 """DuckDB in this process: the default engine. Spills to the scratch directory, uses no extensions."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -9,8 +10,11 @@ import ibis
 import pyarrow as pa
 from ibis.expr import types as ir
 
-# What it works in before it spills.
-MEMORY = "4GB"
+# What it works in before it spills. With less it chooses ways that spill from the start: a run of 100 definitions
+# over 100,000,000 events takes 141 s with 6 GB, and 49 s, of which 3.9 GB are used, with 7.
+MEMORY_MB = 7_000
+# Of the machine's memory, where that is less.
+SHARE = 0.6
 
 
 class DuckDB:
@@ -22,7 +26,7 @@ class DuckDB:
     def __enter__(self) -> Self:
         """Begin."""
         self._ibis = ibis.duckdb.connect(
-            memory_limit=MEMORY,
+            memory_limit=f"{_memory_mb()}MB",
             temp_directory=str(self._scratch / "duckdb"),
             autoinstall_known_extensions=False,
             autoload_known_extensions=False,
@@ -53,6 +57,11 @@ class DuckDB:
     def fetch(self, rows: ir.Table) -> pa.Table:
         """As an Arrow table."""
         return self._ibis.con.sql(self._ibis.compile(rows)).to_arrow_table()
+
+
+def _memory_mb() -> int:
+    machine_mb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1_000_000
+    return min(MEMORY_MB, int(machine_mb * SHARE))
 
 
 def made(_name: str, scratch: Path) -> DuckDB:
