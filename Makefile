@@ -27,7 +27,7 @@ test: setup ## everything a contributor needs (starts its own Valkey, and Kafka 
 	$(RUN) -m pytest -m 'not faults' -n 2 --dist loadgroup
 
 test-fast: setup ## without Kafka and without the long ones, under a minute
-	$(RUN) -m pytest -m 'not faults and not kafka and not slow'
+	$(RUN) -m pytest -m 'not faults and not kafka and not slow' -n 2 --dist loadgroup
 
 check: setup ## lint, format, types
 	$(RUN) -m ruff check .

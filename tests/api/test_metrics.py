@@ -3,6 +3,10 @@
 import socket
 
 import httpx
+import pytest
+
+# Processes are started for most of these.
+pytestmark = pytest.mark.slow
 
 
 def free_port():

@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+# Processes are started for most of these.
+pytestmark = pytest.mark.slow
+
 DEFINITIONS = """
 kind: segments
 segmentDefinitions:
