@@ -24,10 +24,10 @@ demo: setup ## an hour of shop traffic through the whole of it, in seconds
 	@$(RUN) -m examples.demo
 
 test: setup ## everything a contributor needs (starts its own Valkey, and Kafka where Java is)
-	$(RUN) -m pytest -m 'not faults' -n 2 --dist loadgroup
+	$(RUN) -m pytest -m 'not faults' -n 2 --dist loadgroup --no-loadscope-reorder
 
 test-fast: setup ## without Kafka and without the long ones, under a minute
-	$(RUN) -m pytest -m 'not faults and not kafka and not slow' -n 2 --dist loadgroup
+	$(RUN) -m pytest -m 'not faults and not kafka and not slow' -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: setup ## lint, format, types
 	$(RUN) -m ruff check .

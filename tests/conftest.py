@@ -8,12 +8,18 @@ from deploy.kafka.broker import Broker
 from deploy.kafka.jars import missing_tools
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items):
-    """Where tests run side by side: those that share the broker in one process, and a file never in two."""
+    """Where tests run side by side: those that share the broker in one process, and a file never in two.
+
+    The broker's begin, for they take longest and mostly wait.
+    """
     for item in items:
         group = "kafka" if item.get_closest_marker("kafka") else item.location[0]
         item.add_marker(pytest.mark.xdist_group(group))
+    result = yield
+    items.sort(key=lambda item: item.get_closest_marker("kafka") is None)
+    return result
 
 
 @pytest.fixture(scope="session")

@@ -127,6 +127,8 @@ def dynamic(rule: Rule, as_of_ms: int, naming: Naming, record_leaf: str) -> Ques
     leaves = list(performed_in(rule))
     founding: list[Question] = [Known(record_leaf, False)]
     founding += [Happened(pattern_of_leaf(leaf), Window(None, as_of_ms)) for leaf in leaves]
+    # Whoever is in a segment that it asks for is somebody it is about.
+    founding += [Known(naming(leaf), False) for leaf in segments_in(rule) if leaf.segment_id]
     return AllOf((AnyOf(tuple(founding)), _ruled(rule, as_of_ms, naming)))
 
 

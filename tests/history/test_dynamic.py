@@ -5,11 +5,13 @@ from hypothesis import strategies as st
 
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.partition import Partition
-from octyseg.history.evaluate import Asked, evaluate
+from octyseg.history.evaluate import Asked, asked_in, evaluate
 from octyseg.history.source import of_lines
+from octyseg.model.reading import read_definitions
 from tests.engine.histories import records
 from tests.engine.rules import dynamic_segments
 from tests.engine.story import GRACE_MS, RULES, TOPIC
+from tests.history.test_past import NOW_MS, written
 from tests.simulation.oracle_dynamic import members_as_of, readable
 
 
@@ -42,3 +44,18 @@ def test_stream_and_history_and_the_plain_words_agree(segments, records, later_m
     plain = members_as_of(segments, records, as_of_ms, RULES)
     assert told == {segment_id: sorted(found) for segment_id, found in plain.items()}
     assert told == streamed(segments, records, as_of_ms)
+
+
+ABOUT_OTHERS = b"""
+kind: segments
+segmentDefinitions:
+  - {segmentName: buyers, segmentType: dynamic, conditions: {performed: buy}}
+  - {segmentName: also, segmentType: dynamic, conditions: {segment: buyers}}
+  - {segmentName: not outside, segmentType: dynamic, conditions: {not: {not: {segment: buyers}}}}
+"""
+
+
+def test_who_is_in_a_segment_that_is_asked_for_is_somebody_without_a_record_of_his_own():
+    asked = asked_in(read_definitions(ABOUT_OTHERS, "segments").segments)
+    history = of_lines(written([("p", -5, "buy", {}, None), ("q", -5, "view", {}, None)], []), NOW_MS, refuse)
+    assert evaluate(asked, history, NOW_MS) == {"buyers": ["p"], "also": ["p"], "not outside": ["p"]}
