@@ -10,6 +10,8 @@ import pytest
 import rudderstack.analytics.client as rudderstack
 import segment.analytics.client as segment
 
+pytestmark = pytest.mark.slow
+
 EVENTS = 10_000
 
 

@@ -6,7 +6,6 @@ import pytest
 from tests.api.conftest import live_segment
 from tests.kafka.own_valkey import Valkey
 
-# Processes are started for most of these.
 pytestmark = pytest.mark.slow
 
 EVENT = {"event_type": "away", "event_properties": {}, "profile_id": "away_p"}

@@ -10,6 +10,8 @@ import pytest
 
 from octyseg.api.gate import MAX_BODY_BYTES
 
+pytestmark = pytest.mark.slow
+
 BATCH = "/v1/retention/events/create/batch"
 
 

@@ -6,7 +6,6 @@ import pytest
 from octyseg.model.key import ROTATION_MS, Pair, hashed, made, new_pair, proves, rotated
 from tests.api.conftest import live_segment
 
-# Processes are started for most of these.
 pytestmark = pytest.mark.slow
 
 EVENTS = {"events": [{"event_type": "keyed", "event_properties": {}, "profile_id": "keys_p1"}]}

@@ -9,6 +9,8 @@ import pytest
 from octyseg.api.gate import MAX_UPLOAD_BYTES
 from tests.api.conftest import live_segment
 
+pytestmark = pytest.mark.slow
+
 ROWS = 100_000
 
 

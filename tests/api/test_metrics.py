@@ -5,7 +5,6 @@ import socket
 import httpx
 import pytest
 
-# Processes are started for most of these.
 pytestmark = pytest.mark.slow
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.api.conftest import live_segment
 
+pytestmark = pytest.mark.slow
+
 
 class OctyCli:
     """The requests of octy-cli: versioning before every command, bare base64 credentials, its cursor loop."""

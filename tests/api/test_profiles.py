@@ -16,7 +16,6 @@ from octyseg.projection.connection import connect
 from octyseg.projection.private import private_valkey
 from tests.api.conftest import live_segment
 
-# Processes are started for most of these.
 pytestmark = pytest.mark.slow
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from tests.api.conftest import live_segment
 
+pytestmark = pytest.mark.slow
+
 
 def made(client, name, event_type=None, **more):
     answer = client.post("/v2/segments", json=live_segment(name, event_type or name.replace(" ", "_"), **more))

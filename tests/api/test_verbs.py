@@ -4,7 +4,6 @@ import json
 
 import pytest
 
-# Processes are started for most of these.
 pytestmark = pytest.mark.slow
 
 DEFINITIONS = """

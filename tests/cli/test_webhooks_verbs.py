@@ -8,6 +8,8 @@ import pytest
 
 from tests.cli.test_dev import DEADLINE_S, MAIN, dev, now, until  # noqa: F401 - the fixture of a running dev
 
+pytestmark = pytest.mark.slow
+
 ENDPOINTS = """
 kind: webhookEndpoints
 endpoints:

@@ -1,5 +1,6 @@
 """Dynamic segments: history says of any instant who the members are, as the stream and the plain words do."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,8 @@ from tests.engine.rules import dynamic_segments
 from tests.engine.story import GRACE_MS, RULES, TOPIC
 from tests.history.test_past import NOW_MS, written
 from tests.simulation.oracle_dynamic import members_as_of, readable
+
+pytestmark = pytest.mark.slow
 
 
 def refuse(number, refusal):

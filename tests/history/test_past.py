@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 
@@ -9,6 +10,8 @@ from octyseg.history.evaluate import asked_in, evaluate
 from octyseg.history.source import of_lines
 from octyseg.model.definition import EventStep, SegmentDefinition
 from tests.history.oracle import DAY_MS, Happened, is_past_member
+
+pytestmark = pytest.mark.slow
 
 NOW_MS = 1_780_000_000_000
 VALUES = st.sampled_from(["1", "red", "true", 1, 1.0, 2.5, True, False, None])

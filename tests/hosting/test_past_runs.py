@@ -28,6 +28,8 @@ from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.past import PastStage
 from octyseg.stages.runs import LedgerFollower, read_ledger
 
+pytestmark = pytest.mark.slow
+
 DEADLINE_S = 60
 HOUR_MS = 60 * 60 * 1000
 DAY_MS = 24 * HOUR_MS

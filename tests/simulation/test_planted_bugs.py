@@ -16,6 +16,8 @@ from octyseg.stages.ownership import Ownership
 from tests.simulation.histories import merging_plan_of, plan_of
 from tests.simulation.verdict import run
 
+pytestmark = pytest.mark.slow
+
 SEEDS = 3_000
 
 
