@@ -1,9 +1,9 @@
 """Which database answers: DuckDB in this process, unless the setting names another.
 
-duckdb                     in this process, spills to disk, the default
-clickhouse                 ClickHouse's engine in this process (chDB); wants the extra octyseg[clickhouse]
+duckdb                        in this process, spills to disk, the default
+clickhouse                    ClickHouse's engine in this process (chDB); wants the extra octyseg[clickhouse]
 clickhouse://user@host:8123/  a ClickHouse server, by HTTP; the same extra
-spark, spark://host:7077   Spark on this machine's Java, or a cluster; wants the extra octyseg[spark]
+spark, spark://host:7077      Spark on this machine's Java, or a cluster; wants the extra octyseg[spark]
 """
 
 from collections.abc import Sequence

@@ -106,11 +106,11 @@ class Writer:
 
     async def remove(self, partition: int, versions: Iterable[tuple[str, str]]) -> None:
         """Take out these profiles, those (id, version) that still have this version."""
+        own = self._keys
+        prefixes = [own.members_prefix, own.customer_prefix, own.identity_prefix, own.claims_prefix]
         pipe = self._redis.pipeline(transaction=False)
         for profile_id, version in versions:
-            keys = [self._keys.profile(profile_id), self._keys.profiles(partition), self._keys.segments]
-            own = self._keys
-            prefixes = [own.members_prefix, own.customer_prefix, own.identity_prefix, own.claims_prefix]
+            keys = [own.profile(profile_id), own.profiles(partition), own.segments]
             await self._remove(keys, [version, profile_id, *prefixes], client=pipe)
         await execute(pipe)
 
