@@ -48,8 +48,8 @@ from octyseg.model.record import (
 )
 from octyseg.model.refusal import Refusal
 
-# Records decoded at once, and the least that are worth it.
-LOT_RECORDS = 500
+# Records decoded at once, so few that they stay in the processor's cache, and the least that are worth it.
+LOT_RECORDS = 100
 LEAST_LOT = 8
 # So many lots are decoded record by record after one that held more than plain events.
 LOTS_UNTRIED = 15

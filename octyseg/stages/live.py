@@ -8,7 +8,6 @@ are any, the log's answer to `ends_as_of` once everything that existed at the qu
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import chain, islice
 
@@ -16,19 +15,20 @@ import structlog
 from msgspec import Struct
 
 from octyseg import metrics
-from octyseg.engine.partition import Decided, Partition
+from octyseg.engine.partition import Partition
 from octyseg.engine.rules import Rules
 from octyseg.log.port import Chunk, Log, NewRecord
 from octyseg.model.outcome import ADOPTED_KEY, SWEPT_KEY, Swept, encode
 from octyseg.stages import deadletter, handing, opening
 from octyseg.stages.catalog import CatalogSource
 from octyseg.stages.crashpoints import Pass, pass_by
+from octyseg.stages.decisions import Decisions
 from octyseg.stages.flush import Flush
 from octyseg.stages.ownership import Identity, Ownership
 
 logger = structlog.get_logger(__name__)
 
-RECORDS_PER_FEED = 2_000
+RECORDS_PER_FEED = 500
 # How old the catalog may be when events are fed: less than who defines needs before he can send.
 FOLLOW_AT_MOST_EVERY_S = 0.002
 # Multiples of it, modulo one, leave even gaps however many partitions there are: flushes do not come together.
@@ -154,24 +154,23 @@ class LiveStage:
             await self._follow()
         async with held.lock:
             with metrics.CHUNK_SECONDS.labels(self.name).time():
-                decided: list[Decided] = []
+                decisions = Decisions()
                 # Producers' batches may be tiny or huge; what is fed at once decides how long others wait.
                 records = chain.from_iterable(chunk.batches)
-                while some := list(islice(records, RECORDS_PER_FEED)):
-                    decided.append(
+                for first in records:
+                    some = chain((first,), islice(records, RECORDS_PER_FEED - 1))
+                    decisions.add(
                         held.engine.feed(chunk.topic, some) if chunk.topic == self._events else held.engine.obey(some)
                     )
                     await asyncio.sleep(0)
                 self._pass_by("live.decided")
-                refused = [refusal for one in decided for refusal in one.refused]
-                if refused:
+                if decisions.refused:
                     source = (chunk.topic, chunk.partition)
-                    await deadletter.send(self._log, self._topic("deadletter"), self.name, source, refused)
+                    await deadletter.send(self._log, self._topic("deadletter"), self.name, source, decisions.refused)
                     self._pass_by("live.deadlettered")
-                await self._write(held, decided)
-                sent = [command for one in decided for command in one.sent]
-                if sent:
-                    await handing.send(self._log, self._commands, sent, self._pass_by)
+                await self._write(held, decisions)
+                if decisions.sent:
+                    await handing.send(self._log, self._commands, decisions.sent, self._pass_by)
                 held.positions[chunk.topic] = chunk.next_offset
         self._pass_by("live.written")
 
@@ -202,7 +201,7 @@ class LiveStage:
         async with held.lock:
             if self._open.get(held.number) is held:
                 held.engine.adopted(held.positions[self._events])
-                await self._write(held, [])
+                await self._write(held, Decisions())
                 self._pass_by("live.adopted")
 
     async def _follow(self, *, to_the_end: bool = False) -> None:
@@ -249,29 +248,20 @@ class LiveStage:
         async with held.lock:
             if self._open.get(held.number) is not held:
                 return  # closed while it waited: it may be another's by now
-            decided = held.engine.tick(told_ms, self._config.sweep_batch)
-            await self._write(held, [decided])
+            decisions = Decisions()
+            decisions.add(held.engine.tick(told_ms, self._config.sweep_batch))
+            await self._write(held, decisions)
             self._pass_by("live.ticked")
             swept = held.engine.take_swept()
             if swept:
                 record = NewRecord(SWEPT_KEY, encode(Swept(held.ownership.epoch, swept)))
                 await held.ownership.append([record])
 
-    async def _write(self, held: _Open, decided: list[Decided]) -> None:
+    async def _write(self, held: _Open, decisions: Decisions) -> None:
         """Append what was decided and wait for the acknowledgement."""
-        records = [NewRecord(ADOPTED_KEY, encode(adopted)) for adopted in held.engine.take_handovers()]
-        counts: Counter[str] = Counter()
-        changes: Counter[tuple[str, str]] = Counter()
-        for one in decided:
-            for profile_id, outcome in one.outcomes:
-                records.append(NewRecord(profile_id.encode(), encode(outcome)))
-                if outcome.changes:
-                    changes.update((change.kind, change.reason) for change in outcome.changes)
-            counts.update(one.counts, refused=len(one.refused))
-        for name, count in counts.items():
-            metrics.EVENTS.labels(self.name, name).inc(count)
-        for (kind, reason), count in changes.items():
-            metrics.CHANGES.labels(kind, reason).inc(count)
+        decisions.tell(self.name)
+        adopted = [NewRecord(ADOPTED_KEY, encode(one)) for one in held.engine.take_handovers()]
+        records = [*adopted, *decisions.outcomes]
         if records:
             await held.ownership.append(records)
 

@@ -10,6 +10,7 @@ from octyseg.engine.partition import Partition
 from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import decode_state, encode_state
 from octyseg.stages import restore
+from octyseg.stages.decisions import Decisions
 from octyseg.stages.live import LiveStage
 from octyseg.stages.outcomes import Fence
 from octyseg.stages.ownership import Ownership
@@ -26,7 +27,7 @@ def commit_before_the_write(patch):
 
     async def later(stage, held, decided):
         waiting = stage.__dict__.setdefault("_waiting", {})
-        before = waiting.pop(held.number, [])
+        before = waiting.pop(held.number, Decisions())
         waiting[held.number] = decided
         await written(stage, held, before)
 
