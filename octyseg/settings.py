@@ -18,13 +18,13 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from octyseg.errors import SettingsError
-from octyseg.settings_sections import HistorySettings, ServerSettings, WebhookSettings
+from octyseg.settings_sections import HistorySettings, KafkaSettings, ServerSettings, WebhookSettings
 
 PREFIX = "OCTYSEG_"
 SECTION = "__"
 FILE = "_FILE"
 # Shown as *** to whoever asks for the settings.
-_SECRETS = frozenset({"webhooks.secret_key", "secret_key"})
+_SECRETS = frozenset({"webhooks.secret_key", "secret_key", "kafka.password", "kafka.private_key_password"})
 
 
 def state_directory() -> Path:
@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     session_timeout_s: float = Field(default=10, gt=0, description="silence after which Kafka takes a worker for dead")
     heartbeat_s: float = Field(default=2, gt=0, description="seconds between two signs of life to Kafka")
     commit_every_s: float = Field(default=0.5, gt=0, description="seconds between two commits of positions")
+    kafka: KafkaSettings = Field(default=KafkaSettings(), description="how the brokers let us in")
     webhooks: WebhookSettings = Field(default=WebhookSettings(), description="how webhooks are sent")
     history: HistorySettings = Field(
         default=HistorySettings(), description="what happened, kept for segments of the past"
@@ -195,6 +196,8 @@ class _Environment(EnvSettingsSource):
             path = os.environ.get(name + FILE)
             if path is not None:
                 variables[name.lower()] = _read(name, path)
+                # A section would take it for a setting of its own that nobody knows.
+                variables.pop((name + FILE).lower(), None)
         return variables
 
 

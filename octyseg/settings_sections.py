@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Literal
 
 from cronsim import CronSim, CronSimError
 from limits import parse
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class WebhookSettings(BaseModel):
@@ -69,6 +70,42 @@ class HistorySettings(BaseModel):
             msg = f'"{value}" is no cron expression: write five fields, e.g. 0 * * * * for every hour'
             raise ValueError(msg) from None
         return value
+
+
+class KafkaSettings(BaseModel):
+    """How the brokers let us in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tls: bool = Field(default=False, description="speak TLS to the brokers")
+    authorities: Path | None = Field(
+        default=None, description="PEM file of who signs the brokers' certificates; unset: the system's authorities"
+    )
+    certificate: Path | None = Field(
+        default=None, description="PEM file of our own certificate, for brokers that ask for one"
+    )
+    private_key: Path | None = Field(
+        default=None, description="PEM file of its private key; unset: it stands beside the certificate"
+    )
+    private_key_password: str | None = Field(default=None, description="password of the private key")
+    username: str | None = Field(default=None, description="name to log in with (SASL); unset: nobody logs in")
+    password: str | None = Field(default=None, description="password to log in with")
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="how the password is proven; PLAIN sends it as it is, so only over TLS"
+    )
+
+    @model_validator(mode="after")
+    def _belongs_together(self) -> "KafkaSettings":
+        if (self.username is None) != (self.password is None):
+            msg = "username and password go together: set both, or neither"
+            raise ValueError(msg)
+        if (self.authorities or self.certificate) and not self.tls:
+            msg = "authorities and certificate mean nothing without TLS: set OCTYSEG_KAFKA__TLS=true"
+            raise ValueError(msg)
+        if (self.private_key or self.private_key_password) and not self.certificate:
+            msg = "a private key means nothing without its certificate: set OCTYSEG_KAFKA__CERTIFICATE"
+            raise ValueError(msg)
+        return self
 
 
 class ServerSettings(BaseModel):

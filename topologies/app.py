@@ -9,11 +9,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import faust
+from faust import SASLCredentials, SSLCredentials
 from faust.app.base import BootStrategy
 from faust.types import Message
 
+from octyseg.hosting.kafka import security_of
 from octyseg.hosting.runner import group_of
 from octyseg.log.kafka_reader import MAX_BATCHES
+from octyseg.log.kafka_security import Security
 from octyseg.settings import Settings
 from topologies.tables import NoTables
 
@@ -63,6 +66,14 @@ class App(faust.App):  # type: ignore[misc] # as above
         await super().on_stop()
 
 
+def _credentials(security: Security) -> SASLCredentials | SSLCredentials | None:
+    """The same in Faust's words."""
+    if security.login is not None:
+        username, password, mechanism = security.login
+        return SASLCredentials(username=username, password=password, mechanism=mechanism, ssl_context=security.tls)
+    return None if security.tls is None else SSLCredentials(security.tls)
+
+
 def make_app(settings: Settings, stage_name: str) -> App:
     """The app of one stage; its consumer group is the stage's."""
     group = group_of(settings.namespace, stage_name)
@@ -70,6 +81,7 @@ def make_app(settings: Settings, stage_name: str) -> App:
         group,
         version=1,
         broker=[f"chunks://{server}" for server in settings.kafka_servers],
+        broker_credentials=_credentials(security_of(settings)),
         broker_client_id=f"{group}-{settings.instance_id}",
         # A killed worker that comes back under the same id takes its partitions back at once.
         consumer_group_instance_id=settings.instance_id,

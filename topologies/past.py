@@ -2,7 +2,7 @@
 
 from octyseg import settings
 from octyseg.hosting.assembly import stage_of
-from octyseg.log.kafka import KafkaLog
+from octyseg.hosting.kafka import kafka_log
 from octyseg.settings import Settings
 from topologies.app import App
 from topologies.host import host
@@ -10,7 +10,7 @@ from topologies.host import host
 
 def topology(chosen: Settings) -> App:
     """The app of the past stage."""
-    log = KafkaLog(chosen.kafka_servers)
+    log = kafka_log(chosen)
     return host(chosen, stage_of("past", chosen, log, None), log)
 
 

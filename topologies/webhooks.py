@@ -3,7 +3,7 @@
 from octyseg import settings
 from octyseg.errors import SettingsError
 from octyseg.hosting.assembly import stage_of
-from octyseg.log.kafka import KafkaLog
+from octyseg.hosting.kafka import kafka_log
 from octyseg.projection.connection import connect
 from octyseg.settings import Settings
 from topologies.app import App
@@ -15,7 +15,7 @@ def topology(chosen: Settings) -> App:
     if chosen.redis is None:
         msg = "OCTYSEG_REDIS is not set: workers on Kafka share one Redis, e.g. redis://host:6379/0"
         raise SettingsError(msg)
-    log, redis = KafkaLog(chosen.kafka_servers), connect(chosen.redis)
+    log, redis = kafka_log(chosen), connect(chosen.redis)
     return host(chosen, stage_of("webhooks", chosen, log, redis), log, redis.aclose)
 
 

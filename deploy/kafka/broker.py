@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,12 +34,25 @@ class BrokerFailed(RuntimeError):
 
 
 class Broker:
-    """One broker process and its data directory. Calls block; made for threads without an event loop."""
+    """One broker process and its data directory. Calls block; made for threads without an event loop.
 
-    def __init__(self, data: Path, port: int | None = None, heap: str = "1g") -> None:
+    `more` are properties beside the usual ones, `users` the names and passwords that SCRAM knows.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        port: int | None = None,
+        heap: str = "1g",
+        *,
+        more: Mapping[str, str] | None = None,
+        users: Mapping[str, str] | None = None,
+    ) -> None:
         self.data = data
-        self.port = port or _free_port()
-        self._controller_port = _free_port()
+        self.port = port or free_port()
+        self._controller_port = free_port()
+        self._more = more or {}
+        self._users = users or {}
         self._heap = heap
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -64,8 +78,8 @@ class Broker:
         config = self.data / "server.properties"
         if not config.exists():
             self.data.mkdir(parents=True, exist_ok=True)
-            config.write_text(properties(self.data, self.port, self._controller_port))
-            if self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config)).wait() != 0:
+            config.write_text(properties(self.data, self.port, self._controller_port, self._more))
+            if self._format(config).wait() != 0:
                 self._fail("cannot format its storage")
         self._process = self._java("kafka.Kafka", str(config))
         deadline = time.monotonic() + timeout_s
@@ -95,6 +109,14 @@ class Broker:
             process.kill()
             process.wait()
 
+    def _format(self, config: Path) -> "subprocess.Popen[bytes]":
+        users = [
+            word
+            for name, password in self._users.items()
+            for word in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
+        ]
+        return self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config), *users)
+
     def _java(self, *arguments: str) -> "subprocess.Popen[bytes]":
         options = [f"-Xmx{self._heap}", "-Xms128m", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={_LOGGING}"]
         command = ["java", *options, "-cp", f"{jars()}/*", *arguments]
@@ -116,7 +138,8 @@ class Broker:
         raise BrokerFailed(msg)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody listens on at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -4,11 +4,12 @@ Small and quick rather than durable against the loss of the machine: one replica
 partitions, no delay before a group's first rebalance. A kill of the process loses nothing.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 
-def properties(data: Path, port: int, controller_port: int) -> str:
-    """The text of server.properties."""
+def properties(data: Path, port: int, controller_port: int, more: Mapping[str, str]) -> str:
+    """The text of server.properties; `more` is added, and wins."""
     entries = {
         "process.roles": "broker,controller",
         "node.id": "1",
@@ -40,4 +41,4 @@ def properties(data: Path, port: int, controller_port: int) -> str:
         "log.cleaner.dedupe.buffer.size": "16777216",
         "log.initial.task.delay.ms": "1000",
     }
-    return "".join(f"{name}={value}\n" for name, value in entries.items())
+    return "".join(f"{name}={value}\n" for name, value in (entries | dict(more)).items())

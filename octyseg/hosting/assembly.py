@@ -11,10 +11,10 @@ from typing import Literal
 from redis.asyncio import Redis
 
 from octyseg.engine.rules import Rules
+from octyseg.hosting.kafka import kafka_log
 from octyseg.hosting.runner import group_of
 from octyseg.log import topics
 from octyseg.log.embedded import EmbeddedLog
-from octyseg.log.kafka import KafkaLog
 from octyseg.log.port import Log
 from octyseg.projection.reader import Reader
 from octyseg.projection.writer import Writer
@@ -62,7 +62,7 @@ async def open_log(
         file.parent.mkdir(parents=True, exist_ok=True)
         log = EmbeddedLog(file, time=time)
     else:
-        log = KafkaLog(settings.kafka_servers, patience_s=patience_s)
+        log = kafka_log(settings, patience_s)
     await log.start()
     try:
         await log.create_topics(topics.specs(settings.namespace, settings.partitions))

@@ -14,6 +14,7 @@ from aiokafka.errors import CommitFailedError, UnknownMemberIdError
 from octyseg.errors import LogUnavailable, UsageError
 from octyseg.log.kafka_client import Connection, retrying, stopped
 from octyseg.log.kafka_reader import KafkaReader
+from octyseg.log.kafka_security import PLAINTEXT, Security
 from octyseg.log.kafka_topics import Topics
 from octyseg.log.kafka_writer import Writer
 from octyseg.log.port import Appended, NewRecord, TopicSpec
@@ -30,12 +31,13 @@ class KafkaLog:
         self,
         servers: Sequence[str],
         *,
+        security: Security = PLAINTEXT,
         client_id: str = "octyseg",
         patience_s: float = 60.0,
         request_timeout_s: float = 10.0,
         compression: str | None = None,
     ) -> None:
-        self._connection = Connection(servers, client_id, request_timeout_s, patience_s)
+        self._connection = Connection(servers, security, client_id, request_timeout_s, patience_s)
         self._writer = Writer(self._connection, compression)
         self._open = AsyncExitStack()
 

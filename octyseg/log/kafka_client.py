@@ -5,15 +5,25 @@ with what was being done. Nothing here knows of records or topics.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, NamedTuple
 
 import stamina
-from aiokafka.errors import CorruptRecordException, KafkaError, KafkaTimeoutError, UnknownError
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaError,
+    KafkaTimeoutError,
+    SaslAuthenticationFailed,
+    UnknownError,
+    UnsupportedSaslMechanismError,
+)
 
 from octyseg import logs
-from octyseg.errors import LogDamaged, LogUnavailable
+from octyseg.errors import LogDamaged, LogUnavailable, SettingsError
+from octyseg.log.kafka_security import Security
 
 _logger = logs.get(__name__)
 
@@ -22,6 +32,7 @@ class Connection(NamedTuple):
     """How to reach the brokers. `request_timeout_s` bounds one question, `patience_s` all attempts at one call."""
 
     servers: Sequence[str]
+    security: Security
     client_id: str
     request_timeout_s: float
     patience_s: float
@@ -32,10 +43,14 @@ class Connection(NamedTuple):
             "bootstrap_servers": list(self.servers),
             "client_id": self.client_id,
             "request_timeout_ms": int(self.request_timeout_s * 1000),
+            **self.security.options(),
         }
 
     async def started(self, make: Callable[[], Any], stop: str = "stop") -> Any:
-        """A started client of the kind that `make` makes; `stop` is the name of its closing method."""
+        """A started client of the kind that `make` makes; `stop` is the name of its closing method.
+
+        A broker that does not answer is waited for, one that does not let us in is not: SettingsError.
+        """
         async with self.answering("connecting"):
             async for attempt in retrying():
                 with attempt:
@@ -46,9 +61,25 @@ class Connection(NamedTuple):
                         if attempt.num == 1 and not isinstance(error, asyncio.CancelledError):
                             _logger.info("kafka does not answer, waiting", servers=",".join(self.servers))
                         await stopped(getattr(client, stop))
+                        await self._ask_why()
                         raise
                     return client
         raise AssertionError  # retrying goes on until it is cut off
+
+    async def _ask_why(self) -> None:
+        """SettingsError when a broker refuses us: aiokafka only says that it could not come to any."""
+        for server in self.servers:
+            host, _, port = server.rpartition(":")
+            options = {name: value for name, value in self.options().items() if name != "bootstrap_servers"}
+            try:
+                connection = await create_conn(host, int(port), **options)
+            except (ssl.SSLError, SaslAuthenticationFailed, UnsupportedSaslMechanismError) as error:
+                why = str(error) or type(error).__name__
+                msg = f"kafka {server} and we cannot come together: {why}: look at OCTYSEG_KAFKA__… (config show)"
+                raise SettingsError(msg) from error
+            except (KafkaError, OSError):
+                continue
+            connection.close()
 
     @asynccontextmanager
     async def answering(self, doing: str) -> AsyncIterator[None]:

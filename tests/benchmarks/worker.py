@@ -9,7 +9,7 @@ import sys
 
 from octyseg import logs, settings
 from octyseg.hosting.collector import relax_collector
-from octyseg.log.kafka import KafkaLog
+from octyseg.hosting.kafka import kafka_log
 from octyseg.settings import Settings
 from tests.benchmarks.timed import timed
 from topologies.host import host
@@ -18,7 +18,7 @@ from topologies.worker import Worker
 
 async def work(loaded: Settings, partitions: int) -> None:
     """One worker from its start to its stop."""
-    log = KafkaLog(loaded.kafka_servers)
+    log = kafka_log(loaded)
     stage = timed(loaded, log, partitions)
     relax_collector()
     worker = Worker(host(loaded, stage, log), loop=asyncio.get_running_loop())

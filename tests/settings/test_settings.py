@@ -3,6 +3,7 @@ from pydantic import BaseModel
 
 from octyseg import settings as room
 from octyseg.errors import SettingsError
+from octyseg.hosting.kafka import security_of
 from octyseg.settings import Settings, load, show, source_of, without_password
 
 
@@ -140,3 +141,42 @@ def test_a_section_is_one_level_of_double_underscores():
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Settings().partitions = 3
+
+
+def test_how_brokers_let_us_in_is_read_and_passwords_are_not_shown(monkeypatch, tmp_path):
+    secret = tmp_path / "password"
+    secret.write_text("s3cret\n")
+    monkeypatch.setenv("OCTYSEG_KAFKA__TLS", "true")
+    monkeypatch.setenv("OCTYSEG_KAFKA__USERNAME", "ada")
+    monkeypatch.setenv("OCTYSEG_KAFKA__PASSWORD_FILE", str(secret))
+    settings = load()
+    assert (settings.kafka.username, settings.kafka.password) == ("ada", "s3cret")
+    shown = {one.name: one.value for one in show(settings)}
+    assert shown["kafka.password"] == "***"
+    assert shown["kafka.mechanism"] == "SCRAM-SHA-512"
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"USERNAME": "ada"}, "username and password go together"),
+        ({"AUTHORITIES": "/ca.pem"}, "set OCTYSEG_KAFKA__TLS=true"),
+        ({"TLS": "true", "PRIVATE_KEY": "/key.pem"}, "set OCTYSEG_KAFKA__CERTIFICATE"),
+        ({"MECHANISM": "GSSAPI"}, "SCRAM-SHA-256"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(monkeypatch, variables, told):
+    for name, value in variables.items():
+        monkeypatch.setenv(f"OCTYSEG_KAFKA__{name}", value)
+    with pytest.raises(SettingsError, match=told):
+        load()
+
+
+@pytest.mark.parametrize("name", ["AUTHORITIES", "CERTIFICATE"])
+def test_a_certificate_that_cannot_be_read_is_named(monkeypatch, tmp_path, name):
+    monkeypatch.setenv("OCTYSEG_KAFKA__TLS", "true")
+    for path in (tmp_path / "missing.pem", tmp_path / "empty.pem"):
+        monkeypatch.setenv(f"OCTYSEG_KAFKA__{name}", str(path))
+        with pytest.raises(SettingsError, match=f"OCTYSEG_KAFKA__{name}: {path} cannot be used"):
+            security_of(load())
+        (tmp_path / "empty.pem").touch()

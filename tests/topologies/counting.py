@@ -13,7 +13,7 @@ import msgspec
 
 from octyseg import logs, settings
 from octyseg.errors import Fenced, UsageError
-from octyseg.log.kafka import KafkaLog
+from octyseg.hosting.kafka import kafka_log
 from octyseg.log.port import Chunk, Log, NewRecord, read_through
 
 
@@ -99,7 +99,7 @@ def main() -> None:
 
     chosen = settings.load()
     logs.configure(chosen.log_level)
-    log = KafkaLog(chosen.kafka_servers)
+    log = kafka_log(chosen)
     run_apps([host(chosen, CountingStage(log, chosen.namespace, chosen.instance_id), log)])
 
 
