@@ -3,10 +3,11 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 SEEDS ?= 20000
+MINUTES ?= 120
 UV := $(shell command -v uv || echo build/uv/bin/uv)
 RUN := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
-.PHONY: help setup demo test test-fast check format bench bench-api bench-history latency kafka faults simulate schema
+.PHONY: help setup demo test test-fast check format bench bench-api bench-history latency kafka faults soak simulate schema
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ kafka: setup ## a real Kafka broker on loopback until interrupted
 
 faults: setup ## the long fault matrix on a real broker
 	$(RUN) -m pytest -m faults --timeout 3600 -o faulthandler_timeout=4000
+
+soak: setup ## traffic and rebalances, and the memory of workers, e.g. make soak MINUTES=30
+	OCTYSEG_SOAK_MINUTES=$(MINUTES) $(RUN) -m pytest tests/kafka/test_soak.py --timeout 36000 -o faulthandler_timeout=40000
 
 simulate: setup ## the seeded simulation, e.g. make simulate SEEDS=100000
 	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) $(RUN) -m pytest tests/simulation --timeout 36000 -o faulthandler_timeout=40000

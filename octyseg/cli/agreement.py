@@ -1,13 +1,15 @@
 """`octyseg check-agreement`: do stream and history say the same of who is in dynamic segments?"""
 
 import sys
+from typing import TYPE_CHECKING
 
 from octyseg.cli.options import Form
 from octyseg.cli.output import print_json, print_table, tell
 from octyseg.cli.session import begin, open_log, run
 from octyseg.settings import Settings
-from octyseg.stages.agreement import Agreement, Difference
-from octyseg.stages.catalog import CatalogFollower
+
+if TYPE_CHECKING:
+    from octyseg.stages.agreement import Difference
 
 
 def check_agreement(output: Form = "table") -> None:
@@ -23,8 +25,11 @@ def check_agreement(output: Form = "table") -> None:
         sys.exit(1)
 
 
-async def _compared(loaded: Settings) -> tuple[int, list[Difference]]:
-    from octyseg.hosting.assembly import past_config, wall_ms
+async def _compared(loaded: Settings) -> tuple[int, "list[Difference]"]:
+    from octyseg.hosting.assembly import past_config
+    from octyseg.hosting.opening import wall_ms
+    from octyseg.stages.agreement import Agreement
+    from octyseg.stages.catalog import CatalogFollower
 
     async with open_log(loaded, writes=False) as log:
         follower = CatalogFollower(log, loaded.topic("definitions"))

@@ -54,7 +54,7 @@ def beside(loaded: Settings, opened: socket.socket) -> "Beside":
 
 
 async def _serve(loaded: Settings, opened: socket.socket) -> None:
-    from octyseg.hosting.assembly import open_log
+    from octyseg.hosting.opening import open_log
     from octyseg.projection.connection import open_redis
 
     stop = until_told_to_end()

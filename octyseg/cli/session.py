@@ -70,13 +70,13 @@ def definitions_in(file: Path, loaded: Settings, event_types: tuple[EventTypeDef
 @asynccontextmanager
 async def open_log(loaded: Settings, *, writes: bool) -> AsyncIterator[Log]:
     """The log of the settings with all its topics. An embedded one is made by a verb that writes, only."""
-    from octyseg.hosting import assembly
+    from octyseg.hosting import opening
 
     file = loaded.embedded_file
     if file is not None and not writes and not file.exists():
         msg = f"there is no log at {file}: `octyseg apply -f FILE` or `octyseg dev` makes one, or set OCTYSEG_LOG"
         raise UsageError(msg)
-    async with assembly.open_log(loaded, patience_s=VERB_PATIENCE_S) as log:
+    async with opening.open_log(loaded, patience_s=VERB_PATIENCE_S) as log:
         yield log
 
 
@@ -93,7 +93,7 @@ async def read_registry(log: Log, loaded: Settings) -> "Registry":
 @asynccontextmanager
 async def open_projection(loaded: Settings, log: Log) -> AsyncIterator["Projection"]:
     """The projection as it stands."""
-    from octyseg.hosting.assembly import projection_of
+    from octyseg.hosting.opening import projection_of
     from octyseg.projection.connection import open_redis
 
     async with open_redis(loaded) as redis:

@@ -1,23 +1,13 @@
-"""Put settings, log, Redis and stages together: the one place that knows which adapter a setting means.
+"""Make stages from settings, a log and Redis: for topologies and the embedded runner, the same way everywhere."""
 
-Used by topologies, the embedded runner and the CLI, so that a stage is made the same way everywhere.
-"""
-
-import time as clock
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Literal
 
 from redis.asyncio import Redis
 
-from octyseg.engine.rules import Rules
-from octyseg.hosting.kafka import kafka_log
+from octyseg.hosting.opening import projection_of, rules_of, wall_ms
 from octyseg.hosting.runner import group_of
-from octyseg.log import topics
-from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.port import Log
 from octyseg.projection.reader import Reader
-from octyseg.projection.writer import Writer
 from octyseg.settings import Settings
 from octyseg.stages.archive import ArchiveConfig, ArchiveStage
 from octyseg.stages.catalog import CatalogFollower
@@ -25,7 +15,6 @@ from octyseg.stages.live import LiveConfig, LiveStage
 from octyseg.stages.past import PastStage
 from octyseg.stages.port import Stage
 from octyseg.stages.projection import ProjectionStage
-from octyseg.stages.repair import Projection
 from octyseg.stages.slices import PastConfig
 from octyseg.stages.tags import TagsStage
 from octyseg.stages.webhooks import WebhooksStage
@@ -46,34 +35,6 @@ WORKERS: dict[str, tuple[StageName, ...]] = {
 }
 # The stages that keep something in Redis.
 NEED_REDIS: frozenset[StageName] = frozenset({"projection", "webhooks"})
-
-
-@asynccontextmanager
-async def open_log(
-    settings: Settings, *, time: Literal["wall", "events"] | None = None, patience_s: float = 60.0
-) -> AsyncIterator[Log]:
-    """The log of the settings, started, its topics made.
-
-    `time`: see EmbeddedLog; None takes the file's own. `patience_s`: how long to wait for a broker.
-    """
-    file = settings.embedded_file
-    log: Log
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        log = EmbeddedLog(file, time=time)
-    else:
-        log = kafka_log(settings, patience_s)
-    await log.start()
-    try:
-        await log.create_topics(topics.specs(settings.namespace, settings.partitions))
-        yield log
-    finally:
-        await log.close()
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The engine's figures."""
-    return Rules(settings.grace_ms, settings.correction_horizon_ms, settings.live_max_age_ms, settings.future_ms)
 
 
 def live_stage(settings: Settings, log: Log) -> LiveStage:
@@ -117,12 +78,6 @@ def past_stage(settings: Settings, log: Log) -> PastStage:
     return PastStage(log, settings.topic, follower, past_config(settings), wall_ms)
 
 
-def projection_of(settings: Settings, log: Log, redis: Redis) -> Projection:
-    """The projection in Redis of a log."""
-    prefix = settings.redis_prefix
-    return Projection(log, settings.namespace, Reader(redis, prefix, settings.partitions), Writer(redis, prefix))
-
-
 def seal_of(settings: Settings) -> Seal:
     """What seals the secrets of webhooks: the key of the settings, or the one beside an embedded log."""
     key, file = settings.webhooks.secret_key, settings.embedded_file
@@ -153,11 +108,6 @@ def webhooks_stage(settings: Settings, log: Log, redis: Redis) -> WebhooksStage:
         Outward(Queue(redis, settings.redis_prefix), sender_of(settings), seal_of(settings), wall_ms),
         max_staleness_ms=None if staleness_s is None else round(staleness_s * 1000),
     )
-
-
-def wall_ms() -> int:
-    """The wall clock. Receivers check the time of a signature against theirs, so no other one will do."""
-    return clock.time_ns() // 1_000_000
 
 
 def stage_of(name: StageName, settings: Settings, log: Log, redis: Redis | None) -> Stage:

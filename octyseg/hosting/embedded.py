@@ -14,7 +14,8 @@ from typing import Any, Literal
 from redis.asyncio import Redis
 
 from octyseg.errors import UsageError
-from octyseg.hosting.assembly import NEED_REDIS, StageName, open_log, stage_of
+from octyseg.hosting.assembly import NEED_REDIS, StageName, stage_of
+from octyseg.hosting.opening import open_log
 from octyseg.hosting.runner import Runner
 from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.port import Log

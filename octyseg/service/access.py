@@ -13,7 +13,7 @@ from functools import partial
 from redis.asyncio import Redis
 
 from octyseg.errors import Unavailable
-from octyseg.hosting.assembly import projection_of, wall_ms
+from octyseg.hosting.opening import projection_of, wall_ms
 from octyseg.hosting.runner import group_of
 from octyseg.log.port import Appended, Log, NewRecord
 from octyseg.log.topics import partition_of

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from octyseg.hosting.assembly import rules_of, wall_ms
+from octyseg.hosting.opening import rules_of, wall_ms
 from octyseg.hosting.preview import Past
 from octyseg.hosting.preview import preview as previewed
 from octyseg.model.definitions import Definitions

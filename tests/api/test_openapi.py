@@ -52,7 +52,7 @@ def hold(server, directory, seconds):
 @pytest.mark.timeout(300)
 def test_no_request_breaks_it_or_its_description(new_server, tmp_path):
     server = new_server(OCTYSEG_SERVER__RATE_LIMIT="1000000/second")
-    hold(server, tmp_path, 20)
+    hold(server, tmp_path, 10)
     assert server.process.poll() is None
 
 

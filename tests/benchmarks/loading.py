@@ -11,7 +11,7 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 
 from octyseg.engine.state import Instance, ProfileState, encode_state
-from octyseg.hosting.assembly import open_log
+from octyseg.hosting.opening import open_log
 from octyseg.log.port import Log, NewRecord
 from octyseg.log.topics import partition_of
 from octyseg.model.ids import new_segment_id

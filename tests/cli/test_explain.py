@@ -6,8 +6,8 @@ import json
 import pytest
 
 from octyseg import settings
-from octyseg.hosting.assembly import open_log
 from octyseg.hosting.embedded import run_embedded
+from octyseg.hosting.opening import open_log
 
 SEGMENTS = """
 kind: segments

@@ -9,7 +9,7 @@ from itertools import takewhile
 
 import pytest
 
-from octyseg.hosting.assembly import open_log
+from octyseg.hosting.opening import open_log
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import partition_of
 from octyseg.settings import Settings

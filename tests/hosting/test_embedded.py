@@ -8,7 +8,7 @@ import pytest
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.rules import Rules
 from octyseg.errors import UsageError
-from octyseg.hosting import assembly
+from octyseg.hosting import assembly, opening
 from octyseg.hosting.embedded import owning, run_embedded
 from octyseg.hosting.replay import replay
 from octyseg.log.port import NewRecord, read_through
@@ -73,7 +73,7 @@ def said(changes):
 
 async def test_live_on_the_embedded_log_equals_a_replay_also_over_a_restart(settings):
     events = list(simulate(300, 6_000, 20.0, 7, T0))
-    async with assembly.open_log(settings, time="events") as log, open_redis(settings) as redis:
+    async with opening.open_log(settings, time="events") as log, open_redis(settings) as redis:
         registry = await apply_example(settings, log)
         rules = Rules(settings.grace_ms, forgets=False)
         lines = [event.line for event in events]
@@ -129,7 +129,7 @@ async def test_a_log_has_one_owner_of_a_stage(settings):
 
 async def test_the_first_error_of_a_stage_ends_them_all(settings):
     stop = asyncio.Event()
-    async with assembly.open_log(settings) as log:
+    async with opening.open_log(settings) as log:
         await log.append(settings.topic("outcomes"), 0, [NewRecord(b"ada", b"this is no outcome")])
     with pytest.raises(Exception, match=r"MessagePack|msgpack|Expected"):
         await run_embedded(settings, ("live", "tags"), stop)

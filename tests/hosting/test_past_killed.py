@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from octyseg.hosting import assembly
+from octyseg.hosting import assembly, opening
 from octyseg.hosting.runner import Runner
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import partition_of
@@ -137,7 +137,7 @@ async def test_a_batch_agent_killed_twenty_times_loses_and_doubles_nothing(worke
     chance, settings = random.Random(seed), workers.settings
     (tmp_path / "past.yaml").write_text(PAST.format(days=30))
     workers.octyseg("apply", "-f", tmp_path / "past.yaml")
-    async with assembly.open_log(settings) as log:
+    async with opening.open_log(settings) as log:
         names = [f"p{number}" for number in range(PROFILES)]
         complained, paid = set(), set()
         workers.start("live")
@@ -179,7 +179,7 @@ async def test_a_live_worker_killed_during_a_hand_over_tells_nobody_of_the_past(
     seed = int(os.environ.get("OCTYSEG_SEED", "1"))
     print(f"seed {seed}")  # noqa: T201 - to run it again
     chance, settings = random.Random(seed), workers.settings
-    async with assembly.open_log(settings) as log:
+    async with opening.open_log(settings) as log:
         names = [f"p{number}" for number in range(PROFILES)]
         twice, paid = set(chance.sample(names, 300)), set(chance.sample(names, 50))
         await send(log, settings, [(one, "complaint", 5 * DAY_MS) for one in names])

@@ -4,6 +4,7 @@ import uuid
 
 import pytest
 
+from tests.kafka.faulting import Run
 from tests.kafka.fleet import SEGMENTS, Fleet
 from tests.kafka.own_valkey import Valkey
 
@@ -42,3 +43,9 @@ async def fleet(new_broker, new_fleet):
 async def quiet_fleet(kafka_broker, new_fleet):
     """A fleet of a namespace of its own, on the broker of all."""
     return await new_fleet(kafka_broker, namespace=f"t{uuid.uuid4().hex[:10]}.")
+
+
+@pytest.fixture
+async def run(fleet, capsys):
+    """That fleet, to be put under faults."""
+    return Run(fleet, capsys)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +25,11 @@ EXIT_S = 15.0
 
 
 class Fleet:
-    """A slot is `live-0` or `tags-1`: what the worker runs, and its number."""
+    """A slot is `live-0` or `tags-1`: what the worker runs, and its number.
+
+    A worker that ends by itself is an error, unless the fleet is `supervised`: then it is started again, healthy,
+    and counted in `ended`.
+    """
 
     def __init__(self, broker, redis_url, directory, **options):
         self.broker = broker
@@ -43,6 +48,8 @@ class Fleet:
         self.log = KafkaLog([broker.server], patience_s=120.0)
         self.workers = {}
         self.began = {}
+        self.supervised = False
+        self.ended = Counter()
 
     async def prepare(self, *files):
         """Make the topics, and put definitions in force before anybody runs."""
@@ -62,7 +69,9 @@ class Fleet:
     def start(self, slot, **more):
         stages, number = slot.split("-")
         guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-        command = [*guard, sys.executable, "-m", "octyseg", "worker", stages, "--slot", number]
+        afflicted = any(name.startswith("AFFLICTED_") for name in more)
+        program = "tests.kafka.afflicted" if afflicted else "octyseg"
+        command = [*guard, sys.executable, "-m", program, "worker", stages, "--slot", number]
         with self.told(slot).open("ab") as out:
             self.began[slot] = out.tell()
             worker = subprocess.Popen(
@@ -162,8 +171,12 @@ class Fleet:
         """Wait for an async condition; the seconds it took."""
         begun_s = time.monotonic()
         while not await condition():
-            for slot, worker in self.workers.items():
-                assert worker.poll() is None, f"{slot} ended with {worker.returncode} by itself\n{self.last_words()}"
+            for slot, worker in list(self.workers.items()):
+                if worker.poll() is None:
+                    continue
+                assert self.supervised, f"{slot} ended with {worker.returncode} by itself\n{self.last_words()}"
+                self.ended[slot] += 1
+                self.start(slot)
             if time.monotonic() - begun_s > deadline_s:
                 raise AssertionError(f"{what}: not within {deadline_s:.0f} s\n{self.last_words()}")
             await asyncio.sleep(0.05)

@@ -17,7 +17,9 @@ class Shoppers:
     `spoil` may change what is sent to a partition, and `only_partition` leaves out profiles of all others.
     """
 
-    def __init__(self, fleet, count, rate_per_s, seed, *, spoil=lambda records: records, only_partition=None):
+    def __init__(
+        self, fleet, count, rate_per_s, seed, *, spoil=lambda records: records, only_partition=None, profiles=PROFILES
+    ):
         self.fleet = fleet
         self.count = count
         self.sent = 0
@@ -25,12 +27,13 @@ class Shoppers:
         self._seed = seed
         self._spoil = spoil
         self._only_partition = only_partition
+        self._profiles = profiles
 
     async def run(self):
         partitions = len(self.fleet.numbers)
         places = {}
         due = []
-        events = simulate(PROFILES, self.count, self._rate_per_s, self._seed, time.time_ns() // 1_000_000)
+        events = simulate(self._profiles, self.count, self._rate_per_s, self._seed, time.time_ns() // 1_000_000)
         event = next(events, None)
         while event is not None or due:
             now_ms = time.time_ns() // 1_000_000

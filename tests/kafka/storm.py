@@ -90,6 +90,23 @@ def pause(slot, pause_s):
     return fault
 
 
+def die_at(slot, point, after):
+    """The worker comes back with a weak spot, dies there, and the supervisor starts it healthy."""
+
+    async def fault(storm):
+        fleet = storm.fleet
+        ended = fleet.ended[slot]
+        await asyncio.to_thread(fleet.kill, slot)
+        fleet.start(slot, AFFLICTED_DIE_AT=point, AFFLICTED_DIE_AFTER=str(after))
+
+        async def died():
+            return fleet.ended[slot] > ended
+
+        await fleet.until(died, f"{slot} passes {point}")
+
+    return fault
+
+
 async def _past(instant_s):
     return time.monotonic() > instant_s
 

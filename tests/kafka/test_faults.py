@@ -1,11 +1,6 @@
-"""The fault matrix on a real broker: worker processes killed, paused and restarted while a shop's traffic runs.
-
-Every test ends with the same verdict. The environment sizes it: OCTYSEG_FAULT_EVENTS (20,000 a test),
-OCTYSEG_FAULT_ROUNDS (4) and OCTYSEG_FAULT_SEEDS (1). Longer runs are for `make faults`.
-"""
+"""The fault matrix on a real broker: worker processes killed, paused and restarted while a shop's traffic runs."""
 
 import asyncio
-import os
 import random
 import signal
 from collections import Counter
@@ -13,51 +8,10 @@ from collections import Counter
 import pytest
 
 from tests.kafka.bad_records import bad_records
-from tests.kafka.reckoning import redis_equals, report, settled_verdict
-from tests.kafka.shoppers import Shoppers
-from tests.kafka.storm import Storm, join, kill, kill_broker, leave, pause, terminate, victims
+from tests.kafka.faulting import EVENTS, LIVE, ROUNDS, SEEDS, SLOTS, STANDSTILL_S
+from tests.kafka.storm import join, kill, kill_broker, leave, pause, terminate, victims
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(3600)]
-
-EVENTS = int(os.environ.get("OCTYSEG_FAULT_EVENTS", "20000"))
-ROUNDS = int(os.environ.get("OCTYSEG_FAULT_ROUNDS", "4"))
-SEEDS = range(1, int(os.environ.get("OCTYSEG_FAULT_SEEDS", "1")) + 1)
-RATE_PER_S = float(os.environ.get("OCTYSEG_FAULT_RATE", "1000"))
-STANDSTILL_S = float(os.environ.get("OCTYSEG_TEST_STANDSTILL_S", "9"))
-SLOTS = ("live-0", "live-1", "tags-0")
-LIVE = ("live-0", "live-1")
-
-
-class Run:
-    """One fleet under one kind of fault; `verdict` is there afterwards, and all zero."""
-
-    def __init__(self, fleet, capsys):
-        self.fleet = fleet
-        self.capsys = capsys
-
-    async def under(self, faults, seed=1, count=EVENTS, **more):
-        for slot in SLOTS:
-            self.fleet.start(slot)
-        await self.fleet.until(self.fleet.is_open, "every partition has an owner")
-        shoppers = Shoppers(self.fleet, count, RATE_PER_S, seed, **more)
-        storm = Storm(self.fleet, shoppers)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(shoppers.run())
-            group.create_task(storm.rage(faults))
-        return await self.reckon(storm, seed)
-
-    async def reckon(self, storm, seed):
-        verdict = await settled_verdict(self.fleet, storm.outages)
-        with self.capsys.disabled():
-            print(report(verdict, storm.recoveries, seed=seed))  # noqa: T201 - the figures are what the matrix is for
-        assert not verdict.faults, verdict.examples[:3]
-        await redis_equals(self.fleet, verdict)
-        return verdict
-
-
-@pytest.fixture
-async def run(fleet, capsys):
-    return Run(fleet, capsys)
 
 
 @pytest.mark.parametrize("seed", SEEDS)

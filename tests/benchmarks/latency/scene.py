@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from octyseg.hosting.assembly import open_log
+from octyseg.hosting.opening import open_log
 from octyseg.log.port import Appended, Log, NewRecord
 from octyseg.log.topics import partition_of
 from octyseg.model.change import PublicChange, from_json

@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from octyseg.hosting.assembly import open_log
+from octyseg.hosting.opening import open_log
 from octyseg.model.record import Event
 from octyseg.settings import Settings
 from tests.benchmarks.measured import Measured, Stopwatch

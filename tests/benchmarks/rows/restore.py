@@ -2,7 +2,8 @@
 
 import asyncio
 
-from octyseg.hosting.assembly import live_stage, open_log
+from octyseg.hosting.assembly import live_stage
+from octyseg.hosting.opening import open_log
 from octyseg.settings import Settings
 from tests.benchmarks.measured import Measured, Stopwatch, peak_mib
 

