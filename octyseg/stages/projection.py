@@ -18,6 +18,7 @@ from octyseg.log.port import Chunk
 from octyseg.model.outcome import Swept
 from octyseg.projection.writer import Marker, Update
 from octyseg.stages.catalog import CatalogFollower
+from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.deletion import end_deletions
 from octyseg.stages.outcomes import Fence
 from octyseg.stages.repair import Projection, settle, update_of
@@ -55,11 +56,17 @@ class ProjectionStage:
     name = "projection"
 
     def __init__(
-        self, projection: Projection, wait_max_s: float = WAIT_MAX_S, follower: CatalogFollower | None = None
+        self,
+        projection: Projection,
+        wait_max_s: float = WAIT_MAX_S,
+        follower: CatalogFollower | None = None,
+        *,
+        passing: Pass = pass_by,
     ) -> None:
         self.inputs = (projection.outcomes,)
         self._projection = projection
         self._follower = follower
+        self._pass_by = passing
         self._wait_max_s = wait_max_s
         self._partitions: dict[int, _Partition] = {}
         self._available = True
@@ -85,9 +92,11 @@ class ProjectionStage:
         own = self._partitions[chunk.partition]
         with metrics.CHUNK_SECONDS.labels(self.name).time():
             read = await _read(own, chunk)
+            self._pass_by("projection.read")
             async with own.turn:
                 await self._until_available(lambda: self._write(chunk.partition, own, read))
         own.position = chunk.next_offset
+        self._pass_by("projection.applied")
 
     async def tick(self) -> None:
         """Now and then look whether Redis still holds what it was given, also while no outcome comes."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from octyseg import metrics
 from octyseg.log.port import Chunk, Log, NewRecord
 from octyseg.model.change import to_json
+from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.outcomes import Entry, Fence
 
 
@@ -18,9 +19,10 @@ class TagsStage:
 
     name = "tags"
 
-    def __init__(self, log: Log, namespace: str) -> None:
+    def __init__(self, log: Log, namespace: str, *, passing: Pass = pass_by) -> None:
         self.inputs = (namespace + "outcomes",)
         self._log = log
+        self._pass_by = passing
         self._output = namespace + "tags"
         self._fences: dict[int, Fence] = {}
         self._positions: dict[int, int] = {}
@@ -48,10 +50,12 @@ class TagsStage:
                         key = entry.profile_id.encode()
                         records += [NewRecord(key, to_json(change)) for change in entry.outcome.changes]
                 await asyncio.sleep(0)
+            self._pass_by("tags.read")
             if records:
                 await self._log.append(self._output, chunk.partition, records)
         self._positions[chunk.partition] = chunk.next_offset
         metrics.EVENTS.labels(self.name, "written").inc(len(records))
+        self._pass_by("tags.published")
 
     async def tick(self) -> None:
         """Time changes nothing here."""

@@ -3,7 +3,7 @@
 AFFLICTED_DIE_AT=POINT    dies by SIGKILL when it passes this point of octyseg.stages.crashpoints
 AFFLICTED_DIE_AFTER=N     ... for the N-th time
 AFFLICTED_SKEW_S=SECONDS  its wall clock is wrong by so much
-AFFLICTED_BLOCK=FILE      at SIGUSR1 its event loop stands still for as many seconds as the file says
+AFFLICTED_BLOCK=FILE      at SIGRTMIN its event loop stands still for as many seconds as the file says
 """
 
 import os
@@ -35,7 +35,7 @@ def _die_at(point, after):
 
 def _block_as(file):
     # Handlers of signals run between two steps of the main thread: nothing of the loop turns meanwhile.
-    signal.signal(signal.SIGUSR1, lambda *_: time.sleep(float(Path(file).read_text(encoding="utf-8"))))
+    signal.signal(signal.SIGRTMIN, lambda *_: time.sleep(float(Path(file).read_text(encoding="utf-8"))))
 
 
 if __name__ == "__main__":

@@ -35,12 +35,13 @@ async def test_f4_an_event_loop_that_stands_still(run, tmp_path, seed):
     def block(slot):
         async def fault(storm):
             told.write_text(str(chance.choice([1, 5, 12, 20, 40])), encoding="utf-8")
-            storm.fleet.signal(slot, signal.SIGUSR1)
+            storm.fleet.signal(slot, signal.SIGRTMIN)
 
         return fault
 
     faults = [block(slot) for _ in range(max(ROUNDS // 2, 1)) for slot in LIVE]
-    await run.under(faults, seed, rate_per_s=200, count=EVENTS // 2, affliction=blockable)
+    verdict = await run.under(faults, seed, rate_per_s=200, count=EVENTS // 2, affliction=blockable)
+    assert verdict.standstill_s > 4, "the loop did stand still"
     assert not fleet.ended, "a loop that stood for less than two minutes ends no process"
 
 

@@ -53,7 +53,8 @@ CRASH_POINTS = (
     "flush.marked",
 )
 CALLS = ("append outcomes", "append outcomes", "append state", "append deadletter", "commit", "ends_as_of", "read")
-TAGS_CALLS = ("append tags", "append tags", "commit", "read", "starts outcomes")
+TAGS_CRASH_POINTS = ("tags.read", "tags.published")
+TAGS_CALLS = ("append tags", "append tags", "commit", "read", "starts outcomes", *TAGS_CRASH_POINTS)
 BAD = (
     b"not json",
     b'{"profile_id": "p0"}',

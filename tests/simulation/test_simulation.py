@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from tests.simulation.histories import CRASH_POINTS, plan_of
+from tests.simulation.histories import CRASH_POINTS, TAGS_CRASH_POINTS, plan_of
 from tests.simulation.oracle import expected_changes
 from tests.simulation.plan import Produce
 from tests.simulation.shrink import shrunken, told
@@ -54,7 +54,7 @@ def test_the_seeds_reach_every_crash_point_and_every_kind_of_trouble():
         world = run(plan_of(seed))
         counts.update(world.counts)
         reasons.update(world.reasons)
-    assert {f"crash at {point}" for point in CRASH_POINTS} <= counts.keys()
+    assert {f"crash at {point}" for point in (*CRASH_POINTS, *TAGS_CRASH_POINTS)} <= counts.keys()
     assert {"pauses", "fenced", "deaths", "repeats", "tags deaths"} <= {name for name, count in counts.items() if count}
     assert {"matched", "contradicted", "expired", "late_event", "erased"} <= reasons.keys()
     assert {"definition_changed", "definition_deleted"} <= reasons.keys()

@@ -141,13 +141,18 @@ class World(Faults):
             return
         if self.tags is None:
             log = ProcessLog(self.log, self.armed_tags, self.split)
-            self.tags = Process(log, TagsStage(log, NAMESPACE))
+            self.tags = Process(log, TagsStage(log, NAMESPACE, passing=self._pass_by_of_tags))
         try:
             await self.tags.follow(range(self.plan.partitions))
             await getattr(self.tags, what)()
         except (Crashed, LogUnavailable):
             self.counts["tags deaths"] += 1
             self.tags = None
+
+    def _pass_by_of_tags(self, point):
+        if self.armed_tags.due(point) is not None:
+            self.counts[f"crash at {point}"] += 1
+            raise Crashed(point)
 
     # Coming to rest.
 
