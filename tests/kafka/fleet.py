@@ -137,7 +137,7 @@ class Fleet:
         follower = CatalogFollower(self.log, self.topic("definitions"))
         await follower.start()
         await follower.close()
-        return list(follower.catalog.segments.values())
+        return [segment for segment in follower.catalog.segments.values() if not segment.deleted]
 
     async def ends(self, short_name):
         return await self.log.ends(self.topic(short_name), self.numbers)

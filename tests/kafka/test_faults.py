@@ -7,11 +7,23 @@ from collections import Counter
 
 import pytest
 
+from octyseg.model.change import from_json
 from tests.kafka.bad_records import bad_records
 from tests.kafka.faulting import EVENTS, LIVE, ROUNDS, SEEDS, SLOTS, STANDSTILL_S
 from tests.kafka.storm import join, kill, kill_broker, leave, pause, terminate, victims
 
 pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.timeout(3600)]
+
+PASSING = """
+kind: segments
+segmentDefinitions:
+  - segmentName: Passing
+    segmentType: live
+    segmentSubtype: 2
+    eventSequence:
+      - {{eventType: product_added, expTimeframe: {window}, actionInaction: action}}
+      - {{eventType: order_completed, actionInaction: inaction}}
+"""
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -122,3 +134,31 @@ async def test_f18_workers_that_come_and_go(run):
 
 def times_said(fleet, slot, text):
     return fleet.told(slot).read_text().count(text)
+
+
+async def test_f17_definitions_come_are_edited_and_go_in_mid_stream(run, tmp_path):
+    """The segment that comes and goes leaves nothing behind, and the others do not notice."""
+    file = tmp_path / "passing.yaml"
+
+    def edit(number):
+        async def fault(storm):
+            file.write_text(PASSING.format(window=0.02 + 0.005 * number))
+            done = await storm.fleet.octyseg("apply", "-f", str(file))
+            assert done.returncode == 0, done.stderr
+
+        return fault
+
+    async def delete(storm):
+        done = await storm.fleet.octyseg("delete", "segment", "Passing")
+        assert done.returncode == 0, done.stderr
+
+    changes = [*map(edit, range(5 * ROUNDS // 2 - 1)), delete]
+    verdict = await run.under([*changes, *changes])
+    numbers = run.fleet.numbers
+    told = [from_json(record.value) for number in numbers for record in await run.fleet.records("tags", number)]
+    passing = [change for change in told if change.segment_id not in verdict.members]
+    carried = Counter()
+    for change in {change.change_id: change for change in passing}.values():
+        carried[change.profile_id] += {"added": 1, "removed": -1}.get(change.kind, 0)
+    assert passing, "it had members"
+    assert not any(carried.values()), "and nobody kept its tag"

@@ -54,8 +54,10 @@ async def test_f6_answers_of_appends_and_commits_are_lost(kafka_broker, new_flee
 
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_f16_states_are_compacted_while_workers_restore_from_them(run, admin, seed):
+    # What is not said here falls back to the broker's defaults.
+    own = {"cleanup.policy": "compact", "message.timestamp.type": "LogAppendTime"}
     eager = {"segment.ms": "1000", "min.cleanable.dirty.ratio": "0.01", "delete.retention.ms": "100"}
-    state = ConfigResource(ConfigResourceType.TOPIC, run.fleet.topic("state"), configs=eager)
+    state = ConfigResource(ConfigResourceType.TOPIC, run.fleet.topic("state"), configs=own | eager)
     await admin.alter_configs([state])
     faults = [kill(slot) for slot in victims(random.Random(seed), LIVE, ROUNDS)]
     await run.under(faults, seed)

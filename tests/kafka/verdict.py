@@ -50,6 +50,7 @@ class Judge:
         self.settings = settings
         self.rules = rules_of(settings)
         self.segments = segments
+        self.judged = {segment.segment_id for segment in segments}
         self.examples = []
 
     async def judge(self, outages=()):
@@ -100,8 +101,10 @@ class Judge:
         bytes_of, changes = {}, defaultdict(list)
         for records in tags.values():
             for record in records:
-                raw += 1
                 change = from_json(record.value)
+                if change.segment_id not in self.judged:
+                    continue
+                raw += 1
                 known = bytes_of.setdefault(change.change_id, record.value)
                 if known is record.value:
                     changes[change.profile_id].append(change)
