@@ -39,15 +39,16 @@ class ClickHouse:
             self._client = clickhouse_connect.get_client(dsn=self._address)
             self._begin()
         except ClickHouseError as error:
-            msg = f"the ClickHouse of OCTYSEG_HISTORY__ENGINE does not serve ({str(error)[:200]}): look at its address"
-            raise Unavailable(msg) from error
+            raise Unavailable(_does_not_serve(error)) from error
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the session."""
+        """End the session; Unavailable when the work ended because the server does not serve."""
         self._client.close()
+        if isinstance(error, ClickHouseError):
+            raise Unavailable(_does_not_serve(error)) from error
 
     def parquet(self, name: str, paths: Sequence[Path]) -> ir.Table:
         """A view of the files."""
@@ -82,8 +83,13 @@ class ClickHouseServer(ClickHouse):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Drop what was made for the run."""
-        self._client.command(f"DROP DATABASE IF EXISTS {self._database}")
+        """Drop what was made for the run; a server that went away keeps it."""
+        try:
+            self._client.command(f"DROP DATABASE IF EXISTS {self._database}")
+        except ClickHouseError as gone:
+            self._client.close()
+            msg = f"{_does_not_serve(gone)}, and drop the database {self._database} that it may still have of this run"
+            raise Unavailable(msg) from gone
         super().__exit__(kind, error, trace)
 
     def parquet(self, name: str, paths: Sequence[Path]) -> ir.Table:
@@ -112,6 +118,10 @@ class ClickHouseServer(ClickHouse):
         columns = ", ".join(f"`{one}` {ClickHouseType.to_string(kind)}" for one, kind in made.schema().items())
         self._client.command(f"CREATE TABLE {self._database}.{name} ({columns}) ENGINE = MergeTree ORDER BY tuple()")
         return made
+
+
+def _does_not_serve(error: ClickHouseError) -> str:
+    return f"the ClickHouse of OCTYSEG_HISTORY__ENGINE does not serve ({str(error)[:200]}): look at its address"
 
 
 def made(name: str, scratch: Path) -> ClickHouse:

@@ -6,9 +6,11 @@ import subprocess
 import sys
 
 import clickhouse_connect
+import pyarrow as pa
 import pytest
 
 from octyseg.errors import Unavailable, UsageError
+from octyseg.history.engine_clickhouse import made
 from octyseg.history.evaluate import asked_in, evaluate
 from octyseg.history.source import of_lines
 from octyseg.model.reading import read_definitions
@@ -69,12 +71,18 @@ def test_every_engine_gives_the_members_that_duckdb_gives(engine):
 
 
 @pytest.fixture
-def clickhouse_server():
-    """The address of a server of the test's own."""
+def clickhouse():
+    """A server of the test's own, as a process."""
     command = [sys.executable, "-m", "tests.history.clickhouse_server"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        yield f"clickhouse://default:@127.0.0.1:{process.stdout.readline().strip()}/"
+        yield process
         process.kill()
+
+
+@pytest.fixture
+def clickhouse_server(clickhouse):
+    """Its address."""
+    return f"clickhouse://default:@127.0.0.1:{clickhouse.stdout.readline().strip()}/"
 
 
 @pytest.mark.slow
@@ -90,6 +98,20 @@ def test_a_clickhouse_server_gives_them_too_and_keeps_nothing(clickhouse_server)
 def test_a_clickhouse_server_that_is_away_is_one_clear_error():
     with pytest.raises(Unavailable, match="OCTYSEG_HISTORY__ENGINE does not serve"):
         evaluate([], of_lines([], NOW_MS, refuse), NOW_MS, "clickhouse://127.0.0.1:9/")
+
+
+@pytest.mark.slow
+def test_a_clickhouse_server_that_goes_away_may_keep_what_is_named(clickhouse, clickhouse_server, tmp_path):
+    told = "OCTYSEG_HISTORY__ENGINE does not serve.*drop the database octyseg_"
+
+    def work():
+        with made(clickhouse_server, tmp_path) as engine:
+            clickhouse.kill()
+            clickhouse.wait()
+            engine.table("late", pa.table({"a": [1]}))
+
+    with pytest.raises(Unavailable, match=told):
+        work()
 
 
 def test_an_engine_nobody_has_is_named():
