@@ -26,8 +26,8 @@ def check_agreement(output: Form = "table") -> None:
 
 
 async def _compared(loaded: Settings) -> tuple[int, "list[Difference]"]:
-    from octyseg.hosting.assembly import past_config
     from octyseg.hosting.opening import wall_ms
+    from octyseg.hosting.past import past_config
     from octyseg.stages.agreement import Agreement
     from octyseg.stages.catalog import CatalogFollower
 

@@ -1,4 +1,4 @@
-"""Open what the settings name: the log, the projection on it; and say the rules and the time.
+"""Open what the settings name: the log, the projection on it; and tell the time.
 
 For verbs, the API and hosts of stages alike. A verb beside an embedded log shall not wait for Kafka's client.
 """
@@ -10,7 +10,6 @@ from typing import Literal
 
 from redis.asyncio import Redis
 
-from octyseg.engine.rules import Rules
 from octyseg.log import topics
 from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.port import Log
@@ -43,11 +42,6 @@ async def open_log(
         yield log
     finally:
         await log.close()
-
-
-def rules_of(settings: Settings) -> Rules:
-    """The engine's figures."""
-    return Rules(settings.grace_ms, settings.correction_horizon_ms, settings.live_max_age_ms, settings.future_ms)
 
 
 def projection_of(settings: Settings, log: Log, redis: Redis) -> Projection:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from octyseg.hosting.opening import rules_of, wall_ms
+from octyseg.hosting.opening import wall_ms
 from octyseg.hosting.preview import Past
 from octyseg.hosting.preview import preview as previewed
+from octyseg.hosting.rules import rules_of
 from octyseg.model.definitions import Definitions
 from octyseg.model.reading import read_definitions
 from octyseg.service.access import Access

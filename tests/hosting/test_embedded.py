@@ -104,7 +104,7 @@ async def test_live_on_the_embedded_log_equals_a_replay_also_over_a_restart(sett
             return said(await tags_of(settings, log)) == said(expected)
 
         await until(all_told, running)
-        reader = assembly.projection_of(settings, log, redis).reader
+        reader = opening.projection_of(settings, log, redis).reader
         last = {(one.profile_id, one.segment_id): one.kind for one in expected}
         members = Counter(segment_id for (_, segment_id), kind in last.items() if kind != "removed")
 

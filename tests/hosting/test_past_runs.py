@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from octyseg import metrics
 from octyseg.history.archive import Archive
-from octyseg.hosting import assembly
+from octyseg.hosting import assembly, past
 from octyseg.hosting.runner import Runner
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord, read_through
@@ -98,7 +98,7 @@ class Town:
     def _stage(self, name):
         if name != "past":
             return assembly.stage_of(name, self.settings, self.log, None)
-        config = replace(assembly.past_config(self.settings), patience_s=self.patience_s)
+        config = replace(past.past_config(self.settings), patience_s=self.patience_s)
         follower = CatalogFollower(self.log, self.settings.topic("definitions"))
         return PastStage(self.log, self.settings.topic, follower, config, self.wall_ms, passing=self.pass_by)
 
@@ -288,7 +288,7 @@ async def changes_on(log, settings):
 
 async def compared(town):
     """What stream and history say of all partitions."""
-    config = assembly.past_config(town.settings)
+    config = past.past_config(town.settings)
     follower = CatalogFollower(town.log, town.settings.topic("definitions"))
     await follower.start()
     both = Agreement(town.log, town.settings.topic, follower, config, lambda: time.time_ns() // 1_000_000)

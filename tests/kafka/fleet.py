@@ -1,6 +1,7 @@
 """Worker processes on a broker and a Redis of the test's own: started, killed, paused and started again by slot."""
 
 import asyncio
+import json
 import os
 import shutil
 import signal
@@ -94,6 +95,24 @@ class Fleet:
         with self.told(slot).open("rb") as told:
             told.seek(self.began[slot])
             return b"stage started" in told.read()
+
+    async def is_at_work(self):
+        """Whether every live worker has opened all partitions that it was given last."""
+        return all(self._has_opened(slot) for slot in self.workers if slot.startswith("live"))
+
+    def _has_opened(self, slot):
+        with self.told(slot).open("rb") as told:
+            told.seek(self.began[slot])
+            lines = [json.loads(line) for line in told if line.startswith(b"{")]
+        given, has = None, set()
+        for line in lines:
+            if line["event"] == "partitions assigned" and line["stage"] == "live":
+                given = set(line["partitions"])
+            elif line["event"] == "partition open":
+                has.add(line["partition"])
+            elif line["event"] == "partition closed":
+                has.discard(line["partition"])
+        return given is not None and given <= has
 
     def signal(self, slot, how):
         self.workers[slot].send_signal(how)

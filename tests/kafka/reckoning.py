@@ -21,9 +21,9 @@ async def settled_verdict(fleet, outages=()):
     async def over():
         nonlocal ends, quiet_at_s
         now_s = time.monotonic()
-        if now_s < over_at_s or not await fleet.all_read():
+        if now_s < over_at_s or not await fleet.is_at_work() or not await fleet.all_read():
             return False
-        # Workers that have just caught up have yet to ask for the time, by which what is due comes.
+        # Who was just started or has just caught up has yet to ask for the time, by which what is due comes.
         if (found := await fleet.ends("outcomes")) != ends:
             ends, quiet_at_s = found, now_s + QUIET_S
         return now_s > quiet_at_s

@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 EVENTS = int(os.environ.get("OCTYSEG_TEST_EVENTS", "200000"))
 SEED = int(os.environ.get("OCTYSEG_TEST_SEED", "1"))
 RATE_PER_S = 3_000
-# Aimed at: 5 s, of which half is the start of a Python process, and that takes longer on a busy machine. The
-# bound lies below the session (10 s), so that waiting for a dead member's session to end is caught.
-STANDSTILL_S = float(os.environ.get("OCTYSEG_TEST_STANDSTILL_S", "9"))
+# Aimed at: 5 s, of which half is the start of a Python process; the fault matrix, which has the machine for itself,
+# holds 9. Here other tests run beside it: 16.9 s were seen. Were dead members waited for, it would be 77 s.
+STANDSTILL_S = float(os.environ.get("OCTYSEG_TEST_STANDSTILL_S", "25"))
 
 
 @pytest.mark.timeout(300)

@@ -85,7 +85,8 @@ async def test_f10_events_hours_late_shuffled_and_doubled(run, seed):
         chance.shuffle(mixed)
         return mixed
 
-    await run.under([], seed, spoil=spoil)
+    verdict = await run.under([], seed, spoil=spoil)
+    assert verdict.events > 1.2 * EVENTS, "many came twice"
 
 
 @pytest.mark.parametrize("seed", SEEDS)

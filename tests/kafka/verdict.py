@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 
-from octyseg.hosting.opening import rules_of
+from octyseg.hosting.rules import rules_of
 from octyseg.log.port import StoredRecord, read_through
 from octyseg.model.change import from_json, rfc3339
 from octyseg.model.outcome import decode_outcome
