@@ -15,9 +15,11 @@ pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 EVENTS = int(os.environ.get("OCTYSEG_TEST_EVENTS", "200000"))
 SEED = int(os.environ.get("OCTYSEG_TEST_SEED", "1"))
 RATE_PER_S = 3_000
-# Aimed at: 5 s, of which half is the start of a Python process; the fault matrix, which has the machine for itself,
-# holds 9. Here other tests run beside it: 16.9 s were seen. Were dead members waited for, it would be 77 s.
-STANDSTILL_S = float(os.environ.get("OCTYSEG_TEST_STANDSTILL_S", "25"))
+# Aimed at: 5 s, of which half is the start of a Python process. The fault matrix, which has the machine for itself,
+# holds 9; here other tests run beside it, so on a slow machine the measure is what the workers needed to start in
+# this very run. Were dead members waited for, the kills would add up to 77 s.
+STANDSTILL_S = 9
+STANDSTILL_STARTS = 3
 
 
 @pytest.mark.timeout(300)
@@ -25,7 +27,7 @@ async def test_ten_kills_and_a_broker_restart_lose_nothing_and_double_nothing(fl
     slots = ["live-0", "live-1", "tags-0"]
     for slot in slots:
         fleet.start(slot)
-    await fleet.until(fleet.is_open, "every partition has an owner")
+    start_s = await fleet.until(fleet.is_open, "every partition has an owner")
     shoppers = Shoppers(fleet, EVENTS, RATE_PER_S, SEED)
     storm = Storm(fleet, shoppers)
     faults = [kill(slot) for slot in victims(random.Random(SEED), slots, 10)]
@@ -35,11 +37,11 @@ async def test_ten_kills_and_a_broker_restart_lose_nothing_and_double_nothing(fl
         group.create_task(storm.rage(faults))
     verdict = await settled_verdict(fleet, storm.outages)
     with capsys.disabled():
-        print(report(verdict, storm.recoveries, seed=SEED))  # noqa: T201 - the figures are what the test is for
+        print(report(verdict, storm.recoveries, seed=SEED, start=f"{start_s:.1f} s"))  # noqa: T201 - the figures are what the test is for
     assert not verdict.faults, verdict.examples[:3]
     assert verdict.events == EVENTS
     assert verdict.refused == 0
     assert verdict.changes > EVENTS / 100
-    assert verdict.standstill_s <= STANDSTILL_S
+    assert verdict.standstill_s <= max(STANDSTILL_S, STANDSTILL_STARTS * start_s)
     await redis_equals(fleet, verdict)
     assert await fleet.stop(*slots) == [0, 0, 0]
