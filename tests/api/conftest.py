@@ -12,7 +12,7 @@ import time
 import httpx
 import pytest
 
-DEADLINE_S = 30.0
+DEADLINE_S = 90.0
 _READY = "octyseg is ready"
 
 
