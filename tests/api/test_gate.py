@@ -73,10 +73,11 @@ def test_what_is_said_to_be_packed_must_be(client):
 
 
 def test_length_and_chunks_in_one_request_are_refused(server):
+    # In one piece: who answers before it has read everything may lose the answer with the connection.
     head = head_of(
         server, "POST", BATCH, "Content-Type: application/json", "Content-Length: 2", "Transfer-Encoding: chunked"
     )
-    assert raw(server, head, b"2\r\n{}\r\n0\r\n\r\n")[0] == 400
+    assert raw(server, head + b"2\r\n{}\r\n0\r\n\r\n")[0] == 400
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/csv", "text/yaml", ""])
