@@ -7,6 +7,8 @@ MINUTES ?= 120
 UV := $(shell command -v uv || echo build/uv/bin/uv)
 RUN := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
+# Where an environment forbids caches of compiled modules, each of the tests' hundred processes compiles all it imports.
+export PYTHONDONTWRITEBYTECODE :=
 .PHONY: help setup demo test test-fast check format bench bench-api bench-history latency kafka faults soak simulate schema
 
 help: ## list what there is
