@@ -14,9 +14,11 @@ from octyseg.model.change import Reason
 
 def next_due(state: ProfileState, rules: Rules) -> int | None:
     """The instant the clock must pass before time changes anything for this profile; None: never."""
-    times = [instance.deadline_ms for instance in state.instances]
-    if state.tags:
-        times += [tag.expires_at_ms for tag in state.tags if tag.expires_at_ms]
+    instances = state.instances
+    if len(instances) == 1 and not state.tags:
+        return instances[0].deadline_ms + rules.grace_ms
+    times = [instance.deadline_ms for instance in instances]
+    times += [tag.expires_at_ms for tag in state.tags if tag.expires_at_ms]
     if times:
         return min(times) + rules.grace_ms
     if rules.forgets and holds_nothing(state):

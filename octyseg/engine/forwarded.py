@@ -12,6 +12,7 @@ from octyseg.engine import attributes, sequence
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.dynamic import Trigger
 from octyseg.engine.following import Following
+from octyseg.engine.interests import NOTHING
 from octyseg.engine.merging import foreign
 from octyseg.engine.rules import Rules
 from octyseg.engine.sequence import Happening
@@ -52,8 +53,8 @@ def _happen(subject: Subject, event: Event, command: Forward, at_ms: int, place:
     picked = place.following.picked(event.event_type, properties)
     is_old = command.arrived_ms - at_ms > place.rules.live_max_age_ms
     wanted = None if is_old else place.catalog.interests.get(event.event_type)
-    played = () if wanted is None else wanted.played(properties)
-    if not played and not picked:
+    played = NOTHING if wanted is None else wanted.played(properties)
+    if not played.parts and not picked:
         return None
     event_id = place.default_id if event.event_id is None else event.event_id
     if event.event_id is not None and place.is_repeat(subject.state, event_id, at_ms):

@@ -20,8 +20,6 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 # Combinations of texts whose parts are kept.
 MOST_KNOWN = 10_000
 
-Played = Sequence[tuple[Segment, "Parts"]]
-
 
 class Parts(Struct, frozen=True, gc=False):
     """The parts an event plays in one segment: opening it, advancing to steps, cancelling it.
@@ -33,6 +31,24 @@ class Parts(Struct, frozen=True, gc=False):
     advances: tuple[int, ...]
     cancels: bool
     inaction: int = 0
+
+
+class Played(Struct, frozen=True, gc=False):
+    """What an event plays, made once for all events that play the same.
+
+    `parts` are those of each segment, in the order of their definitions; `opening` the ones that matter to
+    a profile for which nothing is open or tagged. Of the inactions that it does, `sighted` and `inactions`
+    have the segments and keys where no property tells instances apart, `correlated` the parts where one does.
+    """
+
+    parts: tuple[tuple[Segment, Parts], ...] = ()
+    opening: tuple[tuple[Segment, Parts], ...] = ()
+    sighted: dict[str, str | None] = {}
+    inactions: tuple[int, ...] = ()
+    correlated: tuple[tuple[Segment, Parts], ...] = ()
+
+
+NOTHING = Played()
 
 
 class Interest(Struct, frozen=True, gc=False):
@@ -92,7 +108,21 @@ class Interests:
         return played
 
     def _compared(self, properties: Mapping[str, Any]) -> Played:
-        return tuple([(one.segment, parts) for one in self._each if (parts := one.parts(properties)) is not None])
+        return _played([(one.segment, parts) for one in self._each if (parts := one.parts(properties)) is not None])
+
+
+def _played(parts: Sequence[tuple[Segment, Parts]]) -> Played:
+    if not parts:
+        return NOTHING
+    cancelling = [one for one in parts if one[1].cancels]
+    plain = [one for one in cancelling if one[0].correlate_by is None]
+    return Played(
+        tuple(parts),
+        tuple([one for one in parts if one[1].opens]),
+        {segment.segment_id: None for segment, _ in plain},
+        tuple(dict.fromkeys(part.inaction for _, part in plain)),
+        tuple([one for one in cancelling if one[0].correlate_by is not None]),
+    )
 
 
 def _asked(interests: Iterable[Interest]) -> list[tuple[str, dict[Any, str]]] | None:

@@ -26,7 +26,7 @@ from octyseg.engine import attributes, deadlines, forwarded, membership, merging
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.dynamic import Trigger
 from octyseg.engine.following import Following
-from octyseg.engine.interests import Interests
+from octyseg.engine.interests import NOTHING, Interests
 from octyseg.engine.rules import DEDUPE_IDS, DEDUPE_WINDOW_MS, Rules
 from octyseg.engine.sequence import Happening
 from octyseg.engine.shelf import Shelf
@@ -287,8 +287,8 @@ class Partition:
         if is_old and not picked:
             counts["history_only"] += 1
             return
-        played = () if is_old else wanted.played(properties)
-        if not played and not picked:
+        played = NOTHING if is_old else wanted.played(properties)
+        if not played.parts and not picked:
             counts["unmatched"] += 1
             return
         subject = self._held.get(event.profile_id) or self._hold(event.profile_id)
@@ -308,7 +308,7 @@ class Partition:
         subject.now_ms = record.timestamp
         subject.touched, subject.erased = True, False
         mark = len(subject.changes)
-        if played:
+        if played.parts:
             sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
         self.shelf.schedule(event.profile_id, deadlines.next_due(state, rules))
         if not following.is_idle:

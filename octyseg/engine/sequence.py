@@ -21,7 +21,7 @@ from msgspec import Struct
 from octyseg.engine.interests import Parts, Played, inaction_key
 from octyseg.engine.matching import correlation_of
 from octyseg.engine.rules import INACTIONS, PARALLEL_INSTANCES, SIGHTINGS, Rules
-from octyseg.engine.state import Instance, Sighting
+from octyseg.engine.state import Instance, ProfileState, Sighting
 from octyseg.engine.subject import Match, Subject
 from octyseg.model.segment import Segment
 
@@ -36,25 +36,32 @@ class Happening(Struct, frozen=True, gc=False):
 
 def apply_all(subject: Subject, played: Played, event: Happening, rules: Rules) -> None:
     """Let one matching event act on the profile: on every segment it plays a part in."""
-    sightings = subject.state.sightings
-    if sightings:
-        kept = [sighting for sighting in sightings if sighting.at_ms + rules.grace_ms >= subject.now_ms]
-        subject.state.sightings = kept
-    sighted: dict[str, str | None] = {}
-    for segment, parts in played:
+    state = subject.state
+    if state.sightings:
+        state.sightings = [one for one in state.sightings if one.at_ms + rules.grace_ms >= subject.now_ms]
+    for segment, parts in played.parts if state.instances or state.tags else played.opening:
         correlation = correlation_of(segment.correlate_by, event.properties) if segment.correlate_by else None
         _apply(subject, segment, parts, event, correlation, rules)
-        if parts.cancels:
-            sighted[segment.segment_id] = correlation
-            inaction = parts.inaction
+    if played.sighted or played.correlated:
+        _note_sighting(state, played, event, is_fresh=event.at_ms + rules.grace_ms >= subject.now_ms)
+
+
+def _note_sighting(state: ProfileState, played: Played, event: Happening, *, is_fresh: bool) -> None:
+    """The event did what segments wait for not to be done; a fresh one is kept for actions that arrive after it."""
+    for key in played.inactions:
+        note_inaction(state.inactions, key, event.at_ms)
+    sighted = played.sighted
+    if played.correlated:
+        sighted = sighted.copy()
+        for segment, parts in played.correlated:
+            assert segment.correlate_by is not None
+            correlation = sighted[segment.segment_id] = correlation_of(segment.correlate_by, event.properties)
+            last, key = segment.steps[-1], parts.inaction
             if correlation is not None:
-                last = segment.steps[-1]
-                inaction = inaction_key(last.event_type, last.properties, correlation)
-            if event.at_ms > subject.state.inactions.get(inaction, -1):
-                note_inaction(subject.state.inactions, inaction, event.at_ms)
-    if sighted and event.at_ms + rules.grace_ms >= subject.now_ms:
-        subject.state.sightings = [*subject.state.sightings, Sighting(event.event_id, event.at_ms, sighted)]
-        del subject.state.sightings[:-SIGHTINGS]
+                key = inaction_key(last.event_type, last.properties, correlation)
+            note_inaction(state.inactions, key, event.at_ms)
+    if is_fresh:
+        state.sightings = [*state.sightings[1 - SIGHTINGS :], Sighting(event.event_id, event.at_ms, sighted)]
 
 
 def note_inaction(inactions: dict[int, int], key: int, at_ms: int) -> None:

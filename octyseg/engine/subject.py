@@ -27,18 +27,15 @@ class Match(Struct, frozen=True, gc=False):
     correlation: str | None
 
 
-class Subject:
+class Subject(Struct, eq=False, gc=False):
     """The profile `profile_id` as of `now_ms`; the partition sets `now_ms` before each thing it does."""
 
-    __slots__ = ("changes", "erased", "now_ms", "profile_id", "state", "touched")
-
-    def __init__(self, profile_id: str, state: ProfileState, now_ms: int) -> None:
-        self.profile_id = profile_id
-        self.state = state
-        self.now_ms = now_ms
-        self.changes: list[TagChange] = []
-        self.touched = False
-        self.erased = False
+    profile_id: str
+    state: ProfileState
+    now_ms: int
+    changes: list[TagChange] = []
+    touched: bool = False
+    erased: bool = False
 
     def tag(self, segment_id: str) -> Tag | None:
         """The tag of a segment, if the profile carries it."""

@@ -40,5 +40,5 @@ def test_parts_are_those_of_comparing_step_by_step(described, events):
         expected = [(one.segment_id, compared(one, properties)) for one in segments]
         assert [
             (one.segment_id, (parts.opens, parts.advances, parts.cancels))
-            for one, parts in interests.played(properties)
+            for one, parts in interests.played(properties).parts
         ] == [(segment_id, parts) for segment_id, parts in expected if any(parts)]
