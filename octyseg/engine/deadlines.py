@@ -22,11 +22,13 @@ def next_due(state: ProfileState, rules: Rules) -> int | None:
     if times:
         return min(times) + rules.grace_ms
     if rules.forgets and holds_nothing(state):
-        times = [at_ms + DEDUPE_WINDOW_MS for at_ms in state.seen.values()]
-        times += [sighting.at_ms + rules.grace_ms for sighting in state.sightings]
-        # A match that must stay quiet may be made by an event that arrives as late as events may.
-        times += [until_ms + rules.live_max_age_ms for until_ms in state.cooling.values()]
-        return max(times, default=0)
+        due_ms = max(state.seen.values()) + DEDUPE_WINDOW_MS if state.seen else 0
+        if state.sightings:
+            due_ms = max(due_ms, max([sighting.at_ms for sighting in state.sightings]) + rules.grace_ms)
+        if state.cooling:
+            # A match that must stay quiet may be made by an event that arrives as late as events may.
+            due_ms = max(due_ms, max(state.cooling.values()) + rules.live_max_age_ms)
+        return due_ms
     return None
 
 

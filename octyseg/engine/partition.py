@@ -16,8 +16,7 @@ State stays encoded until a profile is touched; a record no definition names nev
 import heapq
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from itertools import islice
+from itertools import compress, islice
 from typing import NamedTuple, Protocol
 
 import xxhash
@@ -33,7 +32,7 @@ from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import ProfileState, decode_state, encode_state
 from octyseg.engine.subject import Subject
 from octyseg.model import command as commands
-from octyseg.model.lot import Lot, decode_lot
+from octyseg.model.lot import Lot, PlainEvent, decode_lot
 from octyseg.model.outcome import Adopted, Outcome
 from octyseg.model.record import (
     EPOCH,
@@ -252,21 +251,19 @@ class Partition:
 
     def _feed_lot(self, topic: str, records: Sequence[Record], arrivals: Sequence[int], lot: Lot) -> None:
         """A lot of plain events: most are of a type no definition cares for, and cost a look-up."""
-        interests = self.catalog.interests
-        passed_ms = -1
-        unmatched = 0
-        for place, (event_type, arrived_ms) in enumerate(zip(lot.event_types, arrivals, strict=True)):
-            if arrived_ms != passed_ms:
-                passed_ms = arrived_ms
-                self._pass(arrived_ms)
-            wanted = interests.get(event_type)
-            if wanted is None:
-                unmatched += 1
-                continue
-            event = lot.events[place]
-            assert type(event.created_at) is datetime
-            self._apply_event(event, wanted, records[place], (event.created_at - EPOCH) // MILLISECOND, topic)
-        self._counts["unmatched"] += unmatched
+        wanted = [*map(self.catalog.interests.get, lot.event_types)]
+        # They hardly ever go back: a broker's clock must be set back for it.
+        goes_back = sorted(arrivals) != arrivals
+        passed = 0
+        for place in compress(range(len(wanted)), wanted):
+            if arrivals[place] > self.clock_ms or goes_back:
+                self._pass_each(arrivals[passed : place + 1])
+                passed = place + 1
+            event, interests = lot.events[place], wanted[place]
+            assert interests is not None
+            self._apply_event(event, interests, records[place], (event.created_at - EPOCH) // MILLISECOND, topic)
+        self._pass_each(arrivals[passed:])
+        self._counts["unmatched"] += wanted.count(None)
 
     def _feed_each(self, topic: str, records: Iterable[Record], refused: list[Refused]) -> None:
         """Records of any kind, each decoded alone."""
@@ -277,7 +274,9 @@ class Partition:
             if refusal is not None:
                 refused.append(Refused(record, refusal))
 
-    def _apply_event(self, event: Event, wanted: Interests, record: Record, at_ms: int, topic: str) -> None:
+    def _apply_event(
+        self, event: Event | PlainEvent, wanted: Interests, record: Record, at_ms: int, topic: str
+    ) -> None:
         """An event whose type some definition names."""
         counts, rules, following = self._counts, self.rules, self.following
         properties = event.event_properties
@@ -310,7 +309,10 @@ class Partition:
         mark = len(subject.changes)
         if played.parts:
             sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
-        self.shelf.schedule(event.profile_id, deadlines.next_due(state, rules))
+        # Who holds nothing is looked at a day after this event at the earliest: an alarm before that will do.
+        remembered_ms = at_ms + DEDUPE_WINDOW_MS if event.event_id is not None else 0
+        if state.instances or state.tags or not self.shelf.is_due_by(event.profile_id, remembered_ms):
+            self.shelf.schedule(event.profile_id, deadlines.next_due(state, rules))
         if not following.is_idle:
             state.settled_ms = max(state.settled_ms, self.clock_ms)
             trigger = Trigger(event_id, at_ms, (event_id,))
@@ -501,6 +503,18 @@ class Partition:
         due_ms = forwarded.apply(subject, read, command, at_ms, place)
         subject.erased = isinstance(read, Erase)
         self.shelf.schedule(subject.profile_id, due_ms)
+
+    def _pass_each(self, arrivals: Sequence[int]) -> None:
+        """Move the clock on to each of these instants in turn."""
+        latest_ms = max(arrivals, default=0)
+        if latest_ms <= self.clock_ms:
+            return
+        due_ms = self.shelf.next_due()
+        if due_ms is None or due_ms >= latest_ms:
+            self.clock_ms = latest_ms
+            return
+        for arrived_ms in arrivals:
+            self._pass(arrived_ms)
 
     def _pass(self, clock_ms: int) -> None:
         """Move the clock on and do what falls due on the way, in the order of the deadlines."""

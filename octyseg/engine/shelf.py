@@ -83,6 +83,10 @@ class Shelf:
         """How many profiles wait for time to do something."""
         return len(self._alarm_of)
 
+    def is_due_by(self, profile_id: str, due_ms: int) -> bool:
+        """Whether the profile is looked at by then anyway."""
+        return self._alarm_of.get(profile_id, due_ms + 1) <= due_ms
+
     def schedule(self, profile_id: str, due_ms: int | None) -> None:
         """Have the profile looked at once the clock has passed `due_ms`."""
         if due_ms is None:
