@@ -4,11 +4,9 @@ It arrived at another partition: how old it is counts from there, when it is app
 is foreign, so that entries of both partitions stay apart.
 """
 
-from collections.abc import Callable
-
 from msgspec import Struct
 
-from octyseg.engine import attributes, sequence
+from octyseg.engine import attributes, repeats, sequence
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.dynamic import Trigger
 from octyseg.engine.following import Following
@@ -16,7 +14,6 @@ from octyseg.engine.interests import NOTHING
 from octyseg.engine.merging import foreign
 from octyseg.engine.rules import Rules
 from octyseg.engine.sequence import Happening
-from octyseg.engine.state import ProfileState
 from octyseg.engine.subject import Subject
 from octyseg.model.command import Forward
 from octyseg.model.record import Erase, Event, Profile
@@ -30,7 +27,6 @@ class Place(Struct, frozen=True):
     rules: Rules
     clock_ms: int
     default_id: str
-    is_repeat: Callable[[ProfileState, str, int], bool]
 
 
 def apply(subject: Subject, read: Event | Profile | Erase, command: Forward, at_ms: int, place: Place) -> int | None:
@@ -57,7 +53,7 @@ def _happen(subject: Subject, event: Event, command: Forward, at_ms: int, place:
     if not played.parts and not picked:
         return None
     event_id = place.default_id if event.event_id is None else event.event_id
-    if event.event_id is not None and place.is_repeat(subject.state, event_id, at_ms):
+    if event.event_id is not None and repeats.is_repeat(subject.state, event_id, at_ms):
         return None
     mark = len(subject.changes)
     sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), place.rules)

@@ -12,7 +12,8 @@ import msgspec
 from msgspec import Struct
 
 from octyseg.engine.catalog import Catalog
-from octyseg.engine.partition import Decided, Partition
+from octyseg.engine.decision import Decided
+from octyseg.engine.partition import Partition
 from octyseg.engine.rules import Rules
 from octyseg.log.port import StoredRecord
 from octyseg.model.change import TagChange

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from octyseg import metrics
-from octyseg.engine.partition import Refused
+from octyseg.engine.decision import Refused
 from octyseg.log.port import Log, NewRecord
 
 

@@ -7,7 +7,7 @@ nothing but bytes is kept until the whole chunk is written.
 from collections import Counter
 
 from octyseg import metrics
-from octyseg.engine.partition import Decided, Refused
+from octyseg.engine.decision import Decided, Refused
 from octyseg.log.port import NewRecord
 from octyseg.model.command import HandedOn
 from octyseg.model.outcome import encode

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from octyseg import metrics
-from octyseg.engine.partition import Refused
+from octyseg.engine.decision import Refused
 from octyseg.log.port import Log, NewRecord, StoredRecord
 from octyseg.model.refusal import Refusal
 from octyseg.stages import deadletter

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from octyseg.engine import dynamic, forwarded, merging, sequence
-from octyseg.engine import partition as partition_module
+from octyseg.engine import dynamic, forwarded, merging, repeats, sequence
 from octyseg.engine.following import Following
+from octyseg.engine.orders import Orders
 from octyseg.engine.partition import Partition
 from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import decode_state, encode_state
@@ -45,7 +45,7 @@ def time_by_the_wall_while_records_wait(patch):
 
 
 def no_dedupe(patch):
-    patch.setattr(partition_module, "_is_repeat", lambda state, event_id, at_ms: False)
+    patch.setattr(repeats, "is_repeat", lambda state, event_id, at_ms: False)
 
 
 def no_outcomes_behind_the_marker(patch):
@@ -60,14 +60,14 @@ def no_outcomes_behind_the_marker(patch):
 
 
 def deadlines_inclusive(patch):
-    passed = Partition._pass
+    passed = Partition.pass_to
 
     def pass_early(partition, clock_ms):
         if clock_ms > partition.clock_ms:
             passed(partition, clock_ms + 1)
             partition.clock_ms = clock_ms
 
-    patch.setattr(Partition, "_pass", pass_early)
+    patch.setattr(Partition, "pass_to", pass_early)
 
 
 def grace_ignored(patch):
@@ -137,7 +137,7 @@ def commands_move_the_clock(patch):
 
     def obey(partition, records):
         records = list(records)
-        partition._pass(records[-1].timestamp)
+        partition.pass_to(records[-1].timestamp)
         return obeyed(partition, records)
 
     patch.setattr(Partition, "obey", obey)
@@ -214,28 +214,28 @@ def what_was_followed_is_forgotten(patch):
 
 
 def a_hand_over_is_sent_once_only(patch):
-    passed_on = Partition._pass_on
+    passed_on = Orders.pass_on
 
-    def pass_on(partition, subject, source, **rest):
+    def pass_on(orders, subject, source, **rest):
         if source.offset > subject.state.events_offset:
-            passed_on(partition, subject, source, **rest)
+            passed_on(orders, subject, source, **rest)
 
-    patch.setattr(Partition, "_pass_on", pass_on)
+    patch.setattr(Orders, "pass_on", pass_on)
 
 
 def what_comes_twice_is_taken_over_twice(patch):
-    taken = Partition._take_over
+    taken = Orders._take_over
 
-    def take(partition, command, source):
-        held = partition._held.get(command.profile_id) or partition._hold(command.profile_id)
+    def take(orders, command, source):
+        held = orders._profiles.take(command.profile_id)
         held.state.united.pop(command.child, None)
-        return taken(partition, command, source)
+        return taken(orders, command, source)
 
-    patch.setattr(Partition, "_take_over", take)
+    patch.setattr(Orders, "_take_over", take)
 
 
 def later_records_of_a_child_stay_where_they_are(patch):
-    patch.setattr(Partition, "_pass_on", lambda *_, **__: None)
+    patch.setattr(Orders, "pass_on", lambda *_, **__: None)
 
 
 def a_circle_goes_on_for_ever(patch):
