@@ -5,13 +5,17 @@
     reached                             the offset up to which all of it is there
 
 A write puts its files in place one by one and moves `reached` on last. What lies beyond it was cut off by a
-crash and goes at the next opening; what lies inside another file's range was compacted into that one. So readers
-and a writer need nothing from each other, and whatever is written again replaces itself.
+crash and goes at the next opening; what lies inside another file's range was compacted into that one, and stays
+for a while. So readers and a writer need nothing from each other, and whatever is written again replaces itself.
+
+A reader looks at `reached` once and tells every question of one answer: a writer that moves on in between would
+have it count records twice that it reads behind `reached` too, or see a compacted file that reaches too far.
 """
 
 import os
 import re
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -36,6 +40,8 @@ PEOPLE_SCHEMA = pa.schema(
 _NAME = re.compile(r"(\d{12,})-(\d{12,})\.parquet")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _COMPRESSION = "zstd"
+# Longer than a reader works with the files that it found.
+COMPACTED_STAY_S = 3600
 
 Pass = Callable[[str], None]
 
@@ -146,11 +152,13 @@ class Archive:
         _replace(self.directory / "reached", msgspec.json.encode(Reached(next_offset)))
 
     def compact(self, more_than: int) -> None:
-        """Make one file of the files of every folder that has more than so many."""
+        """Make one file of the files of every folder that has more than so many; those stay while they may be read."""
+        reached = self.reached()
         for folder in self._folders():
-            files = self._standing(folder)
+            files = _standing(folder, reached)
             if len(files) > more_than:
                 _merge(files, folder)
+            _drop_compacted(folder, reached)
 
     def retain(self, before_ms: int) -> None:
         """Drop the days that end before this instant."""
@@ -163,7 +171,8 @@ class Archive:
         """Leave no row of these profiles from records below an offset, and no record of them."""
         ids = pa.array(sorted(profile_ids), pa.string())
         for folder in self._folders():
-            for file in self._standing(folder):
+            # Those that were compacted too, as long as they stay.
+            for file in _complete(folder, self.reached()):
                 table = pq.read_table(file.path)
                 is_gone = pc.and_(pc.is_in(table["profile_id"], ids), pc.less(table["place"], below))
                 if pc.any(is_gone).as_py():
@@ -172,38 +181,40 @@ class Archive:
     def holds(self, profile_id: str, below: int) -> bool:
         """Whether any row or record of the profile from below an offset is left."""
         for folder in self._folders():
-            for file in self._standing(folder):
+            for file in _complete(folder, self.reached()):
                 found = pq.read_table(file.path, columns=["place"], filters=[("profile_id", "=", profile_id)])
                 if pc.any(pc.less(found["place"], below)).as_py():
                     return True
         return False
 
-    def history(self, as_of_ms: int) -> History:
-        """What there is as of an instant."""
-        paths = [file.path for folder in self._folders() if folder.name != PEOPLE for file in self._standing(folder)]
-        return of_files(paths, self.people(as_of_ms))
+    def history(self, as_of_ms: int, reached: int) -> History:
+        """What there is as of an instant, of the records below an offset that had been reached."""
+        days = [folder for folder in self._folders() if folder.name != PEOPLE]
+        paths = [file.path for folder in days for file in _standing(folder, reached)]
+        return of_files(paths, self.people(as_of_ms, reached))
 
-    def people(self, as_of_ms: int) -> People:
+    def people(self, as_of_ms: int, reached: int) -> People:
         """Who profiles are, by the records told up to an instant."""
         people = People()
-        for told in self.told():
+        for told in self.told(reached):
             if told.at_ms <= as_of_ms:
                 told.to(people)
         return people
 
-    def told(self) -> Iterator[Told]:
+    def told(self, reached: int) -> Iterator[Told]:
         """The records that are no events, in the order of the log."""
-        for file in sorted(self._standing(self.directory / PEOPLE), key=lambda file: file.first):
+        for file in sorted(_standing(self.directory / PEOPLE, reached), key=lambda file: file.first):
             for row in pq.read_table(file.path).sort_by("place").to_pylist():
                 yield Told(**row)
 
     def describe(self) -> dict[str, int | str | None]:
         """How much there is."""
-        files = [file for folder in self._folders() for file in self._standing(folder)]
+        reached = self.reached()
+        files = [file for folder in self._folders() for file in _standing(folder, reached)]
         days = sorted(folder.name for folder in self._folders() if folder.name != PEOPLE)
         return {
             "partition": int(self.directory.name),
-            "reached": self.reached(),
+            "reached": reached,
             "events": sum(pq.read_metadata(file.path).num_rows for file in files if file.path.parent.name != PEOPLE),
             "files": len(files),
             "bytes": sum(file.path.stat().st_size for file in files),
@@ -217,18 +228,6 @@ class Archive:
         return [
             one for one in self.directory.iterdir() if one.is_dir() and (one.name == PEOPLE or _DAY.fullmatch(one.name))
         ]
-
-    def _standing(self, folder: Path) -> list[File]:
-        """The files that count: complete, and not compacted into another."""
-        reached = self.reached()
-        files = sorted(
-            (file for file in _files_in(folder) if file.last < reached), key=lambda file: (file.first, -file.last)
-        )
-        standing: list[File] = []
-        for file in files:
-            if not standing or file.last > standing[-1].last:
-                standing.append(file)
-        return standing
 
 
 def day_of(at_ms: int) -> str:
@@ -248,13 +247,36 @@ def _files_in(folder: Path) -> Iterator[File]:
             yield File(path, int(match[1]), int(match[2]))
 
 
+def _complete(folder: Path, reached: int) -> list[File]:
+    """The files of which everything is there, those behind the ones they were compacted into."""
+    return sorted(
+        (file for file in _files_in(folder) if file.last < reached), key=lambda file: (file.first, -file.last)
+    )
+
+
+def _standing(folder: Path, reached: int) -> list[File]:
+    """The files that count: complete, and not compacted into another."""
+    standing: list[File] = []
+    for file in _complete(folder, reached):
+        if not standing or file.last > standing[-1].last:
+            standing.append(file)
+    return standing
+
+
+def _drop_compacted(folder: Path, reached: int) -> None:
+    """Drop the files that were compacted into another so long ago that nobody reads them any more."""
+    whole: File | None = None
+    for file in _complete(folder, reached):
+        if whole is None or file.last > whole.last:
+            whole = file
+        elif time.time() - whole.path.stat().st_mtime >= COMPACTED_STAY_S:
+            file.path.unlink()
+
+
 def _merge(files: Sequence[File], folder: Path) -> None:
     table = pa.concat_tables([pq.read_table(file.path) for file in files])
     whole = folder / f"{min(file.first for file in files):012}-{max(file.last for file in files):012}.parquet"
     _put(table.sort_by([("profile_id", "ascending"), ("place", "ascending")]), whole)
-    for file in files:
-        if file.path != whole:
-            file.path.unlink()
 
 
 def _put(table: pa.Table, path: Path) -> None:

@@ -14,8 +14,9 @@ _encode = msgspec.json.Encoder().encode
 
 def records(archive: Archive, since_ms: int, until_ms: int) -> Iterator[tuple[int, bytes]]:
     """(time, record) of one partition to `until_ms`; events from after `since_ms`, the others from the beginning."""
-    told = [(one.at_ms, one.place, one.record) for one in archive.told() if one.at_ms <= until_ms]
-    for path in archive.history(until_ms).files:
+    reached = archive.reached()
+    told = [(one.at_ms, one.place, one.record) for one in archive.told(reached) if one.at_ms <= until_ms]
+    for path in archive.history(until_ms, reached).files:
         filters = [("at_ms", ">", since_ms), ("at_ms", "<=", until_ms)]
         rows = pq.read_table(path, filters=filters).to_pylist()
         told += [(row["at_ms"], row["place"], _record(row)) for row in rows]

@@ -75,7 +75,7 @@ def _ask(
         if not some:
             continue
         as_of_ms = past.now_ms - day * DAY_MS
-        found = evaluate(some, archive.history(as_of_ms), as_of_ms, past.engine)
+        found = evaluate(some, archive.history(as_of_ms, archive.reached()), as_of_ms, past.engine)
         for one in looked_at:
             here = set(found[one.key])
             if one.key in before:

@@ -88,7 +88,9 @@ class ArchiveStage:
         async for record in read_through(self._log, topic, partition, own.next_offset, positions[topic]):
             self._take(own, (record,))
         own.next_offset = max(own.next_offset, positions[topic])
-        own.erased = {told.profile_id: told.place for told in archive.told() if told.is_erasure} | own.erased
+        own.erased = {
+            told.profile_id: told.place for told in archive.told(archive.reached()) if told.is_erasure
+        } | own.erased
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
 
     async def handle(self, chunk: Chunk) -> None:

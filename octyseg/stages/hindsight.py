@@ -26,7 +26,7 @@ class Hindsight:
         archive = Archive(self._directory, partition)
         reached = archive.reached()
         start = (await self._log.starts(self._topic, [partition]))[partition]
-        written = await asyncio.to_thread(archive.history, as_of_ms)
+        written = await asyncio.to_thread(archive.history, as_of_ms, reached)
         rows: list[Row] = []
         async for record in read_through(self._log, self._topic, partition, max(reached, start), end):
             found = admitted(record, self._future_ms)

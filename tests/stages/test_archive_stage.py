@@ -1,5 +1,6 @@
 """The archive stage: every record that is no refusal is in history once, wherever a process died on the way."""
 
+import asyncio
 import json
 
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import specs
 from octyseg.stages.archive import ArchiveConfig, ArchiveStage
+from octyseg.stages.hindsight import Hindsight
 
 TOPIC = "octyseg.events"
 DAY_MS = 24 * 60 * 60 * 1000
@@ -66,7 +68,7 @@ class Desk:
 
     def places(self):
         """The offsets of all rows, in order."""
-        files = self.archive.history(NOW_MS).files
+        files = self.archive.history(NOW_MS, self.archive.reached()).files
         return sorted(place for path in files for place in pq.read_table(path)["place"].to_pylist())
 
 
@@ -149,6 +151,7 @@ async def test_a_reader_sees_whole_writes_only(desk):
 
 async def test_many_files_of_a_day_become_one(desk, monkeypatch):
     monkeypatch.setattr("octyseg.stages.archive.FILES_A_DAY", 3)
+    monkeypatch.setattr("octyseg.history.archive.COMPACTED_STAY_S", 0)
     await desk.begin()
     for _ in range(5):
         await desk.append(event(), event("eve"))
@@ -156,6 +159,29 @@ async def test_many_files_of_a_day_become_one(desk, monkeypatch):
         await desk.write()
     assert desk.places() == list(range(10))
     assert len(list(desk.directory.rglob("*.parquet"))) <= 3
+
+
+async def test_who_reads_while_it_is_written_and_compacted_reads_every_record_once(desk, monkeypatch):
+    """The writer goes on between the reader's look at how far it is and the reader's look at the files."""
+    monkeypatch.setattr("octyseg.stages.archive.FILES_A_DAY", 1)
+    await desk.begin()
+    await desk.append(event(), event(day=-1))
+    await desk.handle()
+    await desk.write()
+    await desk.append(event("eve"), event("eve", day=-1))
+    end = await desk.append(event("fay"))
+    await desk.handle()
+    loop, found = asyncio.get_running_loop(), Archive.history
+
+    def late(archive, *asked):
+        asyncio.run_coroutine_threadsafe(desk.write(), loop).result(10)
+        return found(archive, *asked)
+
+    monkeypatch.setattr(Archive, "history", late)
+    history = await Hindsight(desk.log, TOPIC, desk.directory, Rules().future_ms).as_of(0, NOW_MS, end)
+    assert desk.archive.reached() == end
+    files = [place for path in history.files for place in pq.read_table(path)["place"].to_pylist()]
+    assert sorted([*files, *history.rows["place"].to_pylist()]) == list(range(end))
 
 
 async def test_both_files_of_a_compaction_that_was_cut_off_count_once(desk):
@@ -209,6 +235,8 @@ async def test_people_are_as_they_were_told_up_to_the_instant(desk):
     )
     await desk.handle()
     await desk.write()
-    assert desk.archive.people(NOW_MS - 1).attributes()["ada"]["profile_data"] == {"plan": "tin"}
-    assert desk.archive.people(NOW_MS).attributes()["ada"]["profile_data"] == {"plan": "gold"}
-    assert desk.archive.people(NOW_MS).of("eve") == "ada"
+    assert desk.archive.people(NOW_MS - 1, desk.archive.reached()).attributes()["ada"]["profile_data"] == {
+        "plan": "tin"
+    }
+    assert desk.archive.people(NOW_MS, desk.archive.reached()).attributes()["ada"]["profile_data"] == {"plan": "gold"}
+    assert desk.archive.people(NOW_MS, desk.archive.reached()).of("eve") == "ada"
