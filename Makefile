@@ -66,4 +66,4 @@ simulate: setup ## the seeded simulation, e.g. make simulate SEEDS=100000
 	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) $(RUN) -m pytest tests/simulation --timeout 36000 -o faulthandler_timeout=40000
 
 schema: setup ## write the JSON Schema of definition files again
-	$(RUN) -m octyseg.model.schema
+	$(RUN) -m octyseg.model.definitions.schema > docs/schema/definitions.schema.json

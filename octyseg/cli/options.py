@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from octyseg.errors import UsageError
+from octyseg.model.definitions.rules.conditions import instant
 from octyseg.model.record import MAX_EPOCH_MS, MIN_EPOCH_MS
-from octyseg.model.rules_conditions import instant
 
 Form = Annotated[Literal["table", "json"], typer.Option("-o", "--output", help="For people or for programs.")]
 File = Annotated[

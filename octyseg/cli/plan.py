@@ -9,7 +9,7 @@ from typing import Any
 from octyseg.cli.asking import ask
 from octyseg.cli.output import print_json, tell, warn
 from octyseg.errors import UsageError
-from octyseg.model.source import MAX_BYTES
+from octyseg.model.definitions.reading.source import MAX_BYTES
 from octyseg.settings import Settings
 
 _SIGNS = (("created", "+", "green"), ("changed", "~", "yellow"), ("deleted", "-", "red"), ("unchanged", "=", None))

@@ -27,7 +27,7 @@ def replay(
     from octyseg.engine.catalog import Catalog
     from octyseg.engine.rules import Rules
     from octyseg.hosting.replay import replay as replayed
-    from octyseg.model.compile import compile_definitions
+    from octyseg.model.definitions.compile import compile_definitions
 
     loaded = begin()
     definitions = definitions_in(file, loaded)

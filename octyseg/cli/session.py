@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from octyseg import logs, settings
 from octyseg.errors import UsageError
 from octyseg.log.port import Log
-from octyseg.model.definition import EventTypeDefinition
-from octyseg.model.definitions import Definitions
-from octyseg.model.reading import load_definitions, read_definitions
+from octyseg.model.definitions.contents import Definitions
+from octyseg.model.definitions.definition import EventTypeDefinition
+from octyseg.model.definitions.reading.loading import load_definitions, read_definitions
 from octyseg.settings import Settings
 
 if TYPE_CHECKING:
-    from octyseg.model.registry import Registry
+    from octyseg.model.definitions.registry import Registry
     from octyseg.stages.repair import Projection
 
 T = TypeVar("T")

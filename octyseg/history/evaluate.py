@@ -19,8 +19,8 @@ from octyseg.history import question
 from octyseg.history.engines import Engine, engine
 from octyseg.history.expressions import Asking
 from octyseg.history.source import History
-from octyseg.model.compile_rule import compile_rule
-from octyseg.model.definition import SegmentDefinition
+from octyseg.model.definitions.compile_rule import compile_rule
+from octyseg.model.definitions.definition import SegmentDefinition
 from octyseg.model.segment import Condition, InSegment, Rule
 
 DUCKDB = "duckdb"

@@ -19,7 +19,7 @@ from typing import Any
 from msgspec import Struct
 
 from octyseg.history.rows import line_of, texts_of
-from octyseg.model.definition import EventStep, SegmentDefinition
+from octyseg.model.definitions.definition import EventStep, SegmentDefinition
 from octyseg.model.segment import DAY_MS, Condition, Either, Every, InSegment, Negated, Performed, Rule
 
 

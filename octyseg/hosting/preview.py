@@ -15,8 +15,8 @@ from octyseg.history.evaluate import Asked, asked_in, evaluate
 from octyseg.history.playback import records
 from octyseg.hosting.replay import replay
 from octyseg.model.change import TagChange
-from octyseg.model.compile import compile_definitions
-from octyseg.model.definition import SegmentDefinition
+from octyseg.model.definitions.compile import compile_definitions
+from octyseg.model.definitions.definition import SegmentDefinition
 from octyseg.model.refusal import Refusal
 from octyseg.model.segment import DAY_MS, Segment
 

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field
 
-from octyseg.model.shape import Shape
+from octyseg.model.definitions.shape import Shape
 
 Scope = Literal["ingest", "read", "write", "admin"]
 

@@ -1,6 +1,6 @@
 """A segment as the engine reads it: a definition that passed its rules, compiled to plain frozen values.
 
-Made by octyseg.model.compile from a stored definition; read by octyseg.engine. Durations are
+Made by octyseg.model.definitions.compile from a stored definition; read by octyseg.engine. Durations are
 milliseconds. Nothing here decides anything.
 """
 

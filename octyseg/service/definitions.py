@@ -4,15 +4,15 @@ from typing import Any, NamedTuple
 
 from octyseg.errors import Conflict, DefinitionError, NotFound
 from octyseg.model.change import rfc3339
-from octyseg.model.definitions import Definitions
-from octyseg.model.deletion import plan_delete, plan_delete_event_types
+from octyseg.model.definitions.contents import Definitions
+from octyseg.model.definitions.deletion import plan_delete, plan_delete_event_types
+from octyseg.model.definitions.plan import Plan, Planned
+from octyseg.model.definitions.planning import plan
+from octyseg.model.definitions.reading.loading import read_definitions
+from octyseg.model.definitions.registry import Registry
+from octyseg.model.definitions.stored import StoredEventType, StoredSegment
 from octyseg.model.ids import id_of_event_type, new_segment_id
 from octyseg.model.ledger import Ledger
-from octyseg.model.plan import Plan, Planned
-from octyseg.model.planning import plan
-from octyseg.model.reading import read_definitions
-from octyseg.model.registry import Registry
-from octyseg.model.stored import StoredEventType, StoredSegment
 from octyseg.service.access import Access
 
 _EVALUATED = ("past", "dynamic")

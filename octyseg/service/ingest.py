@@ -12,7 +12,7 @@ from octyseg import logs, metrics
 from octyseg.errors import ProjectionUnavailable
 from octyseg.intake import given, record
 from octyseg.intake.record import NewInput, Refused
-from octyseg.model.definitions import known_event_types
+from octyseg.model.definitions.contents import known_event_types
 from octyseg.projection.content import identity_of
 from octyseg.service.access import Access
 

@@ -6,8 +6,8 @@ from typing import Any
 from octyseg.errors import NotFound, UsageError
 from octyseg.model import key
 from octyseg.model.change import rfc3339
+from octyseg.model.definitions.stored import encoded
 from octyseg.model.key import ALLOWS, Pair, Scope, StoredKey
-from octyseg.model.stored import encoded
 from octyseg.service.access import Access
 
 

@@ -13,8 +13,8 @@ from msgspec import Struct
 from octyseg.errors import UsageError
 from octyseg.intake.table import Row
 from octyseg.model.command import Membership, encode
+from octyseg.model.definitions.stored import StoredSegment
 from octyseg.model.ids import id_of_customer
-from octyseg.model.stored import StoredSegment
 from octyseg.projection.reader import Member
 from octyseg.service import definitions
 from octyseg.service.access import Access

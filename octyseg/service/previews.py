@@ -6,8 +6,8 @@ from octyseg.hosting.opening import wall_ms
 from octyseg.hosting.preview import Past
 from octyseg.hosting.preview import preview as previewed
 from octyseg.hosting.rules import rules_of
-from octyseg.model.definitions import Definitions
-from octyseg.model.reading import read_definitions
+from octyseg.model.definitions.contents import Definitions
+from octyseg.model.definitions.reading.loading import read_definitions
 from octyseg.service.access import Access
 from octyseg.settings import Settings
 

@@ -9,8 +9,8 @@ import msgspec
 from octyseg.errors import NotFound, UsageError
 from octyseg.hosting.webhooks import seal_of, sender_of, webhook_topics
 from octyseg.model.change import rfc3339
-from octyseg.model.registry import Registry
-from octyseg.model.stored import StoredSwitch, encoded, secrets_key, switch_key
+from octyseg.model.definitions.registry import Registry
+from octyseg.model.definitions.stored import StoredSwitch, encoded, secrets_key, switch_key
 from octyseg.service.access import Access
 from octyseg.stages.webhooks_replay import GIVEN_UP, histories
 from octyseg.stages.webhooks_replay import replay as send_again

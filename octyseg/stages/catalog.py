@@ -11,7 +11,7 @@ import structlog
 
 from octyseg.engine.catalog import Catalog
 from octyseg.log.port import Log, Reader, read_through
-from octyseg.model.registry import Registry
+from octyseg.model.definitions.registry import Registry
 
 _READ_WAIT_S = 1.0
 

@@ -7,7 +7,7 @@ see the last word at once write the same record again.
 from collections.abc import Iterable
 
 from octyseg.log.port import NewRecord
-from octyseg.model.deletion import swept
+from octyseg.model.definitions.deletion import swept
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.repair import Projection
 

@@ -10,7 +10,7 @@ from octyseg.engine.rules import Rules
 from octyseg.errors import NotFound
 from octyseg.log.port import Log
 from octyseg.log.topics import partition_of
-from octyseg.model.registry import Registry
+from octyseg.model.definitions.registry import Registry
 from octyseg.stages.fold import fold
 
 

@@ -11,10 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 from cronsim import CronSim
 
+from octyseg.model.definitions.registry import Registry
+from octyseg.model.definitions.stored import StoredSegment
 from octyseg.model.ledger import Ledger, Run
-from octyseg.model.registry import Registry
 from octyseg.model.run import Demand, Trigger, run_id_of
-from octyseg.model.stored import StoredSegment
 
 # The types of segments that have runs.
 TYPES = ("past", "dynamic")

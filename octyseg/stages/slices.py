@@ -19,7 +19,7 @@ from octyseg.history.evaluate import Asked, evaluate
 from octyseg.history.source import History
 from octyseg.log.port import Log, NewRecord
 from octyseg.model import command as commands
-from octyseg.model.definition import SegmentDefinition
+from octyseg.model.definitions.definition import SegmentDefinition
 from octyseg.model.run import Order, Report
 from octyseg.model.segment import Segment
 from octyseg.stages.catalog import CatalogFollower

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from octyseg import logs
 from octyseg.errors import Unavailable
 from octyseg.log.port import Log, NewRecord
-from octyseg.model.registry import Registry
-from octyseg.model.stored import StoredSwitch, encoded, secrets_key, switch_key
+from octyseg.model.definitions.registry import Registry
+from octyseg.model.definitions.stored import StoredSwitch, encoded, secrets_key, switch_key
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.webhooks.breaker import CLOSED
 from octyseg.webhooks.endpoint import Endpoint, endpoints, rotated

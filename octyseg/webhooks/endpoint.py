@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from octyseg.model.change import PublicChange
-from octyseg.model.definition import ACCOUNT_ENDPOINT, WebhookEndpoint
-from octyseg.model.registry import Registry
-from octyseg.model.stored import StoredSecrets
+from octyseg.model.definitions.definition import ACCOUNT_ENDPOINT, WebhookEndpoint
+from octyseg.model.definitions.registry import Registry
+from octyseg.model.definitions.stored import StoredSecrets
 from octyseg.webhooks.payload import Format
 from octyseg.webhooks.sealing import Seal
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from octyseg.history.evaluate import asked_in, evaluate
 from octyseg.history.people import People
 from octyseg.history.source import of_files
-from octyseg.model.reading import read_definitions
+from octyseg.model.definitions.reading.loading import read_definitions
 
 DAYS = 90
 DAY_MS = 24 * 60 * 60 * 1000

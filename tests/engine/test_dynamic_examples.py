@@ -9,8 +9,8 @@ from octyseg.engine.catalog import Catalog
 from octyseg.engine.rules import Rules
 from octyseg.hosting.replay import replay
 from octyseg.model.change import rfc3339
-from octyseg.model.compile import compile_definitions
-from octyseg.model.reading import load_definitions
+from octyseg.model.definitions.compile import compile_definitions
+from octyseg.model.definitions.reading.loading import load_definitions
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "dynamic.yaml"
 

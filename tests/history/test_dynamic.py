@@ -8,7 +8,7 @@ from octyseg.engine.catalog import Catalog
 from octyseg.engine.partition import Partition
 from octyseg.history.evaluate import Asked, asked_in, evaluate
 from octyseg.history.source import of_lines
-from octyseg.model.reading import read_definitions
+from octyseg.model.definitions.reading.loading import read_definitions
 from tests.engine.histories import records
 from tests.engine.rules import dynamic_segments
 from tests.engine.story import GRACE_MS, RULES, TOPIC

@@ -8,7 +8,7 @@ from octyseg.errors import UsageError
 from octyseg.history.evaluate import asked_in, evaluate
 from octyseg.history.rows import lines_of, properties_of
 from octyseg.history.source import of_lines
-from octyseg.model.reading import read_definitions
+from octyseg.model.definitions.reading.loading import read_definitions
 from tests.history.test_past import DAY_MS, NOW_MS, line, refuse, written
 
 SEGMENTS = b"""

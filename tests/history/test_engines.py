@@ -13,7 +13,7 @@ from octyseg.errors import Unavailable, UsageError
 from octyseg.history.engine_clickhouse import made
 from octyseg.history.evaluate import asked_in, evaluate
 from octyseg.history.source import of_lines
-from octyseg.model.reading import read_definitions
+from octyseg.model.definitions.reading.loading import read_definitions
 from tests.history.test_past import DAY_MS, NOW_MS, refuse, written
 
 SEGMENTS = b"""

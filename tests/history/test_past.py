@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from octyseg.history.evaluate import asked_in, evaluate
 from octyseg.history.source import of_lines
-from octyseg.model.definition import EventStep, SegmentDefinition
+from octyseg.model.definitions.definition import EventStep, SegmentDefinition
 from tests.history.oracle import DAY_MS, Happened, is_past_member
 
 pytestmark = pytest.mark.slow

@@ -7,8 +7,8 @@ import pytest
 
 from octyseg.history.evaluate import asked_in, evaluate
 from octyseg.history.source import of_lines
-from octyseg.model.reading import load_definitions
-from octyseg.model.rules_conditions import instant
+from octyseg.model.definitions.reading.loading import load_definitions
+from octyseg.model.definitions.rules.conditions import instant
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

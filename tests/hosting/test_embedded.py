@@ -14,10 +14,10 @@ from octyseg.hosting.replay import replay
 from octyseg.log.port import NewRecord, read_through
 from octyseg.log.topics import partition_of
 from octyseg.model.change import from_json
+from octyseg.model.definitions.planning import plan
+from octyseg.model.definitions.reading.loading import load_definitions
+from octyseg.model.definitions.registry import Registry
 from octyseg.model.ids import new_segment_id
-from octyseg.model.planning import plan
-from octyseg.model.reading import load_definitions
-from octyseg.model.registry import Registry
 from octyseg.projection.connection import open_redis
 from octyseg.settings import Settings
 from octyseg.traffic.patterns import simulate

@@ -16,10 +16,10 @@ from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord, read_through
 from octyseg.log.topics import partition_of, specs
 from octyseg.model.change import from_json
+from octyseg.model.definitions.planning import plan
+from octyseg.model.definitions.reading.loading import read_definitions
+from octyseg.model.definitions.registry import Registry
 from octyseg.model.ids import new_segment_id
-from octyseg.model.planning import plan
-from octyseg.model.reading import read_definitions
-from octyseg.model.registry import Registry
 from octyseg.model.run import Demand, run_id_of
 from octyseg.settings import Settings
 from octyseg.settings_sections import HistorySettings

@@ -7,7 +7,7 @@ from octyseg.history.archive import Archive, admitted
 from octyseg.history.rows import Row
 from octyseg.hosting.preview import Past, preview
 from octyseg.log.port import StoredRecord
-from octyseg.model.reading import read_definitions
+from octyseg.model.definitions.reading.loading import read_definitions
 
 DAY_MS = 24 * 60 * 60 * 1000
 NOW_MS = 1_780_000_000_000

@@ -2,8 +2,8 @@
 
 from hypothesis import strategies as st
 
-from octyseg.model.conditions import AllOf, AnyOf, AttributeCondition, NotThis, PerformedCondition, Within
-from octyseg.model.definition import EventStep, SegmentDefinition
+from octyseg.model.definitions.conditions import AllOf, AnyOf, AttributeCondition, NotThis, PerformedCondition, Within
+from octyseg.model.definitions.definition import EventStep, SegmentDefinition
 
 NAMES = st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=60)
 VALUES = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.text(max_size=20)

@@ -2,9 +2,9 @@
 
 from itertools import count
 
-from octyseg.model.deletion import plan_delete
-from octyseg.model.planning import plan
-from octyseg.model.registry import Registry
+from octyseg.model.definitions.deletion import plan_delete
+from octyseg.model.definitions.planning import plan
+from octyseg.model.definitions.registry import Registry
 from tests.model.written import read
 
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from octyseg.errors import DefinitionError, UsageError
-from octyseg.model.conditions import FORMS, PerformedCondition, Within
-from octyseg.model.definition import EventStep, SegmentDefinition
-from octyseg.model.documents import SECTIONS
-from octyseg.model.reading import load_definitions, read_definitions
-from octyseg.model.spelling import spellings
+from octyseg.model.definitions.conditions import FORMS, PerformedCondition, Within
+from octyseg.model.definitions.definition import EventStep, SegmentDefinition
+from octyseg.model.definitions.reading.documents import SECTIONS
+from octyseg.model.definitions.reading.loading import load_definitions, read_definitions
+from octyseg.model.definitions.spelling import spellings
 from tests.model.written import LIVE_1, LIVE_2, changed, problems, read
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

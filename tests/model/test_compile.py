@@ -1,8 +1,8 @@
 """Compiling: the engine gets milliseconds, plain values and flags, and no steps of what it does not match."""
 
-from octyseg.model.compile import compile_definitions, compile_segment
+from octyseg.model.definitions.compile import compile_definitions, compile_segment
+from octyseg.model.definitions.stored import StoredSegment
 from octyseg.model.segment import Segment, Step
-from octyseg.model.stored import StoredSegment
 from tests.model.written import DYNAMIC, LIVE_1, LIVE_2, PAST_2, STATIC, changed, only, read
 
 

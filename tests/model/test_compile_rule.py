@@ -1,8 +1,8 @@
 """The conditions of a dynamic segment as the engine reads them."""
 
-from octyseg.model.compile import compile_definitions
+from octyseg.model.definitions.compile import compile_definitions
+from octyseg.model.definitions.reading.loading import read_definitions
 from octyseg.model.ids import id_of_name
-from octyseg.model.reading import read_definitions
 from octyseg.model.segment import Condition, Either, Every, InSegment, Negated, Performed
 
 FILE = b"""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from octyseg.model.conditions import PerformedCondition
+from octyseg.model.definitions.conditions import PerformedCondition
 from tests.model.written import DYNAMIC, LIVE_1, both, changed, only, problems, read
 
 HEAD = DYNAMIC[: DYNAMIC.index("    conditions")]

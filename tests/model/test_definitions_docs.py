@@ -6,10 +6,10 @@ from typing import get_args
 
 import pytest
 
-from octyseg.model.conditions import Operator
-from octyseg.model.definition import AccountConfiguration, EventStep, EventTypeDefinition, SegmentDefinition
-from octyseg.model.rules import RULES
-from octyseg.model.spelling import spellings
+from octyseg.model.definitions.conditions import Operator
+from octyseg.model.definitions.definition import AccountConfiguration, EventStep, EventTypeDefinition, SegmentDefinition
+from octyseg.model.definitions.rules.table import RULES
+from octyseg.model.definitions.spelling import spellings
 from tests.model.written import problems, read
 
 REFERENCE = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from octyseg.model.deletion import swept
+from octyseg.model.definitions.deletion import swept
 from tests.model.registries import Topic
 from tests.model.written import DYNAMIC, LIVE_1, LIVE_2, both
 

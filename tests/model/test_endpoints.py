@@ -3,10 +3,10 @@ import json
 import pytest
 
 from octyseg.errors import DefinitionError
-from octyseg.model.planning import plan
-from octyseg.model.reading import read_definitions
-from octyseg.model.registry import Registry
-from octyseg.model.stored import StoredSecrets, StoredSwitch, encoded, secrets_key, switch_key
+from octyseg.model.definitions.planning import plan
+from octyseg.model.definitions.reading.loading import read_definitions
+from octyseg.model.definitions.registry import Registry
+from octyseg.model.definitions.stored import StoredSecrets, StoredSwitch, encoded, secrets_key, switch_key
 
 WRITTEN = """\
 kind: webhookEndpoints

@@ -5,9 +5,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from octyseg.model.compile import compile_definitions
-from octyseg.model.definitions import known_event_types
-from octyseg.model.reading import load_definitions
+from octyseg.model.definitions.compile import compile_definitions
+from octyseg.model.definitions.contents import known_event_types
+from octyseg.model.definitions.reading.loading import load_definitions
 from octyseg.traffic.store import store
 from tests.model.registries import Topic
 

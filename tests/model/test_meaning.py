@@ -2,7 +2,7 @@
 
 import pytest
 
-from octyseg.model.meaning import matching, meaning
+from octyseg.model.definitions.meaning import matching, meaning
 from tests.model.written import LIVE_1, LIVE_2, LIVE_3, PAST_1, PAST_2, STATIC, both, changed, only, problems, read
 
 SAME = {

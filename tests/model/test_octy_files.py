@@ -2,7 +2,7 @@
 
 import json
 
-from octyseg.model.compile import compile_definitions
+from octyseg.model.definitions.compile import compile_definitions
 from tests.model.written import problems, read
 
 SEGMENTS = """\

@@ -2,7 +2,7 @@
 
 import pytest
 
-from octyseg.model.compile import compile_definitions
+from octyseg.model.definitions.compile import compile_definitions
 from tests.model.written import DYNAMIC, LIVE_1, LIVE_2, PAST_1, PAST_2, STATIC, changed, only, problems, read
 
 OPTIONS = """\

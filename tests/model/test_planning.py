@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from octyseg.model.definitions import Definitions
-from octyseg.model.meaning import meaning
-from octyseg.model.planning import plan
-from octyseg.model.registry import Registry
+from octyseg.model.definitions.contents import Definitions
+from octyseg.model.definitions.meaning import meaning
+from octyseg.model.definitions.planning import plan
+from octyseg.model.definitions.registry import Registry
 from tests.model.definitions_made import SEGMENTS
 from tests.model.registries import Topic
 from tests.model.written import DYNAMIC, LIVE_1, LIVE_2, LIVE_3, both, changed, read

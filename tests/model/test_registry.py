@@ -2,7 +2,7 @@
 
 import pytest
 
-from octyseg.model.registry import Registry
+from octyseg.model.definitions.registry import Registry
 from tests.model.registries import Topic
 from tests.model.written import LIVE_1, LIVE_2, both, changed
 

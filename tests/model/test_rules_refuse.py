@@ -2,7 +2,7 @@
 
 import pytest
 
-from octyseg.model.rules import RULES
+from octyseg.model.definitions.rules.table import RULES
 from tests.model.written import (
     DYNAMIC,
     LIVE_1,

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from octyseg.model.definition import SegmentDefinition
-from octyseg.model.schema import definition_schema, main
-from octyseg.model.spelling import spellings
+from octyseg.model.definitions.definition import SegmentDefinition
+from octyseg.model.definitions.schema import definition_schema, main
+from octyseg.model.definitions.spelling import spellings
 
 KEPT = Path(__file__).parents[2] / "docs" / "schema" / "definitions.schema.json"
 
 
 def test_the_schema_in_the_docs_is_the_one_the_models_make():
-    assert json.loads(KEPT.read_text()) == definition_schema(), "run python -m octyseg.model.schema > the file"
+    assert json.loads(KEPT.read_text()) == definition_schema(), (
+        "run python -m octyseg.model.definitions.schema > the file"
+    )
 
 
 def test_the_command_prints_what_is_kept(capsys):

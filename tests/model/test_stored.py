@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from octyseg.model.stored import StoredSegment, encoded
+from octyseg.model.definitions.stored import StoredSegment, encoded
 from tests.model.definitions_made import SEGMENTS
 from tests.model.written import LIVE_2, only
 

@@ -3,7 +3,7 @@
 import pytest
 
 from octyseg.errors import DefinitionError
-from octyseg.model.reading import read_definitions
+from octyseg.model.definitions.reading.loading import read_definitions
 
 LIVE_1 = """\
 kind: segments

@@ -1,9 +1,9 @@
 from octyseg.log.port import NewRecord
-from octyseg.model.deletion import plan_delete
+from octyseg.model.definitions.deletion import plan_delete
+from octyseg.model.definitions.planning import plan
+from octyseg.model.definitions.reading.loading import read_definitions
+from octyseg.model.definitions.registry import Registry
 from octyseg.model.ids import id_of_name
-from octyseg.model.planning import plan
-from octyseg.model.reading import read_definitions
-from octyseg.model.registry import Registry
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.projection import ProjectionStage
 from tests.projection.story import NAMESPACE, START_MS, Story, hand_over, new_log, projection_of

@@ -8,9 +8,9 @@ from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import specs
 from octyseg.model.change import TagChange, change_id, to_json
-from octyseg.model.definition import AccountConfiguration, WebhookEndpoint
-from octyseg.model.registry import Registry
-from octyseg.model.stored import ACCOUNT_KEY, StoredAccount, StoredEndpoint, encoded, endpoint_key
+from octyseg.model.definitions.definition import AccountConfiguration, WebhookEndpoint
+from octyseg.model.definitions.registry import Registry
+from octyseg.model.definitions.stored import ACCOUNT_KEY, StoredAccount, StoredEndpoint, encoded, endpoint_key
 from octyseg.projection.reader import Reader
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.webhooks import WebhooksStage

@@ -14,8 +14,8 @@ from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import partition_of, specs
 from octyseg.model.change import to_json
-from octyseg.model.definition import AccountConfiguration
-from octyseg.model.stored import ACCOUNT_KEY, StoredAccount, encoded
+from octyseg.model.definitions.definition import AccountConfiguration
+from octyseg.model.definitions.stored import ACCOUNT_KEY, StoredAccount, encoded
 from tests.webhooks.desk import change
 from tests.webhooks.receivers import Receiver, status
 

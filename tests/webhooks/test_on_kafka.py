@@ -10,8 +10,8 @@ import pytest
 from octyseg.log.kafka import KafkaLog
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import specs
-from octyseg.model.definition import AccountConfiguration
-from octyseg.model.stored import ACCOUNT_KEY, StoredAccount, encoded
+from octyseg.model.definitions.definition import AccountConfiguration
+from octyseg.model.definitions.stored import ACCOUNT_KEY, StoredAccount, encoded
 from octyseg.webhooks.sealing import new_key
 from tests.webhooks.receivers import Receiver, status
 from tests.webhooks.test_kills import PARTITIONS, Shop, id_of, until

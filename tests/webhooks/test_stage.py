@@ -5,7 +5,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from octyseg.log.port import NewRecord
-from octyseg.model.stored import StoredSwitch, switch_key
+from octyseg.model.definitions.stored import StoredSwitch, switch_key
 from octyseg.webhooks.schedule import DELAYS_MS
 from tests.webhooks import receivers
 from tests.webhooks.desk import TOPICS, change

@@ -10,7 +10,7 @@ from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import ADMIN, READ, Open, Reading
 from octyseg.api.octy_v1.shapes import Answer, Meta
 from octyseg.api.problems import Rejected
-from octyseg.model.definition import AccountConfiguration
+from octyseg.model.definitions.definition import AccountConfiguration
 from octyseg.service import definitions
 
 router = APIRouter(prefix="/v1", tags=["octy: account"], route_class=ExactRoute)

@@ -9,8 +9,8 @@ from octyseg.api.bodies import SEGMENT_BODY, ExactRoute
 from octyseg.api.door import READ, WRITE, Open
 from octyseg.api.octy_v1.shapes import Answer, Cursor, Ids, Meta, ids_of, page, time_of
 from octyseg.errors import DefinitionError
-from octyseg.model.shape import Amount, PropertyValue
-from octyseg.model.stored import StoredSegment
+from octyseg.model.definitions.shape import Amount, PropertyValue
+from octyseg.model.definitions.stored import StoredSegment
 from octyseg.service import definitions
 from octyseg.service.access import Access
 

@@ -11,7 +11,7 @@ from octyseg.api.door import READ, WRITE, Open
 from octyseg.api.problems import Rejected
 from octyseg.errors import Conflict, DefinitionError, NotFound
 from octyseg.model.change import rfc3339
-from octyseg.model.stored import StoredSegment
+from octyseg.model.definitions.stored import StoredSegment
 from octyseg.service import definitions, previews, profiles
 from octyseg.service.access import Access
 

@@ -19,8 +19,8 @@ from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import specs
 from octyseg.model.change import TagChange, to_json
-from octyseg.model.definition import AccountConfiguration
-from octyseg.model.stored import ACCOUNT_KEY, StoredAccount, encoded
+from octyseg.model.definitions.definition import AccountConfiguration
+from octyseg.model.definitions.stored import ACCOUNT_KEY, StoredAccount, encoded
 from octyseg.projection.private import private_valkey
 from octyseg.projection.reader import Reader
 from octyseg.settings import Settings
