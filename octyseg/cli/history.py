@@ -22,3 +22,17 @@ def describe(output: Form = "table") -> None:
     columns = ("partition", "reached", "events", "files", "bytes", "first_day", "last_day")
     print_table([name.upper() for name in columns], [[one[name] for name in columns] for one in found])
     tell(str(directory) if found else f"no history in {directory} yet: `octyseg dev` or a past worker keeps it")
+
+
+@group.command("files")
+def files(output: Form = "table") -> None:
+    """The Parquet files that hold every event once, a line each; without those that were put into another."""
+    from octyseg.history.archive import Archive, partitions_in
+
+    directory = begin().history_directory
+    paths = [str(path) for partition in partitions_in(directory) for path in Archive(directory, partition).files()]
+    if output == "json":
+        print_json(paths)
+        return
+    for path in paths:
+        tell(path, to_stdout=True)

@@ -207,6 +207,12 @@ class Archive:
             for row in pq.read_table(file.path).sort_by("place").to_pylist():
                 yield Told(**row)
 
+    def files(self) -> list[Path]:
+        """Those that hold every event once, in the order of their days."""
+        reached = self.reached()
+        days = sorted(folder for folder in self._folders() if folder.name != PEOPLE)
+        return [file.path for folder in days for file in _standing(folder, reached)]
+
     def describe(self) -> dict[str, int | str | None]:
         """How much there is."""
         reached = self.reached()
