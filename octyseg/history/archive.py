@@ -12,10 +12,8 @@ A reader looks at `reached` once and tells every question of one answer: a write
 have it count records twice that it reads behind `reached` too, or see a compacted file that reaches too far.
 """
 
-import os
 import re
 import shutil
-import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -27,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from octyseg.history.files import complete, drop_compacted, files_in, merge, put, replace_file, standing
 from octyseg.history.people import People
 from octyseg.history.rows import Row, row_of, table_of
 from octyseg.history.source import History, of_files
@@ -37,11 +36,7 @@ PEOPLE = "people"
 PEOPLE_SCHEMA = pa.schema(
     [("profile_id", pa.string()), ("at_ms", pa.int64()), ("place", pa.int64()), ("record", pa.binary())]
 )
-_NAME = re.compile(r"(\d{12,})-(\d{12,})\.parquet")
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
-_COMPRESSION = "zstd"
-# Longer than a reader works with the files that it found.
-COMPACTED_STAY_S = 3600
 
 Pass = Callable[[str], None]
 
@@ -93,14 +88,6 @@ def admitted(record: Record, future_ms: int) -> Row | Told | None:
     return Told(read.profile_id, at_ms, record.offset, record.value)
 
 
-class File(NamedTuple):
-    """A file and the offsets it is about, both inside."""
-
-    path: Path
-    first: int
-    last: int
-
-
 class Reached(msgspec.Struct):
     """All records below `offset` are there."""
 
@@ -121,7 +108,7 @@ class Archive:
         for path in [*self.directory.rglob("*.tmp")]:
             path.unlink()
         for folder in self._folders():
-            for file in _files_in(folder):
+            for file in files_in(folder):
                 if file.last >= reached:
                     file.path.unlink()
         return reached
@@ -140,25 +127,25 @@ class Archive:
             days[day_of(row.at_ms)].append(row)
         name = f"{first:012}-{next_offset - 1:012}.parquet"
         for day, its_rows in days.items():
-            _put(table_of(its_rows), self.directory / day / name)
+            put(table_of(its_rows), self.directory / day / name)
             self._pass_by("archive.file_written")
         if told:
             columns = [
                 pa.array(column, field.type)
                 for column, field in zip(zip(*told, strict=True), PEOPLE_SCHEMA, strict=True)
             ]
-            _put(pa.table(columns, PEOPLE_SCHEMA), self.directory / PEOPLE / name)
+            put(pa.table(columns, PEOPLE_SCHEMA), self.directory / PEOPLE / name)
         self._pass_by("archive.files_written")
-        _replace(self.directory / "reached", msgspec.json.encode(Reached(next_offset)))
+        replace_file(self.directory / "reached", msgspec.json.encode(Reached(next_offset)))
 
     def compact(self, more_than: int) -> None:
         """Make one file of the files of every folder that has more than so many; those stay while they may be read."""
         reached = self.reached()
         for folder in self._folders():
-            files = _standing(folder, reached)
+            files = standing(folder, reached)
             if len(files) > more_than:
-                _merge(files, folder)
-            _drop_compacted(folder, reached)
+                merge(files, folder)
+            drop_compacted(folder, reached)
 
     def retain(self, before_ms: int) -> None:
         """Drop the days that end before this instant."""
@@ -172,16 +159,16 @@ class Archive:
         ids = pa.array(sorted(profile_ids), pa.string())
         for folder in self._folders():
             # Those that were compacted too, as long as they stay.
-            for file in _complete(folder, self.reached()):
+            for file in complete(folder, self.reached()):
                 table = pq.read_table(file.path)
                 is_gone = pc.and_(pc.is_in(table["profile_id"], ids), pc.less(table["place"], below))
                 if pc.any(is_gone).as_py():
-                    _put(table.filter(pc.invert(is_gone)), file.path)
+                    put(table.filter(pc.invert(is_gone)), file.path)
 
     def holds(self, profile_id: str, below: int) -> bool:
         """Whether any row or record of the profile from below an offset is left."""
         for folder in self._folders():
-            for file in _complete(folder, self.reached()):
+            for file in complete(folder, self.reached()):
                 found = pq.read_table(file.path, columns=["place"], filters=[("profile_id", "=", profile_id)])
                 if pc.any(pc.less(found["place"], below)).as_py():
                     return True
@@ -190,7 +177,7 @@ class Archive:
     def history(self, as_of_ms: int, reached: int) -> History:
         """What there is as of an instant, of the records below an offset that had been reached."""
         days = [folder for folder in self._folders() if folder.name != PEOPLE]
-        paths = [file.path for folder in days for file in _standing(folder, reached)]
+        paths = [file.path for folder in days for file in standing(folder, reached)]
         return of_files(paths, self.people(as_of_ms, reached))
 
     def people(self, as_of_ms: int, reached: int) -> People:
@@ -203,7 +190,7 @@ class Archive:
 
     def told(self, reached: int) -> Iterator[Told]:
         """The records that are no events, in the order of the log."""
-        for file in sorted(_standing(self.directory / PEOPLE, reached), key=lambda file: file.first):
+        for file in sorted(standing(self.directory / PEOPLE, reached), key=lambda file: file.first):
             for row in pq.read_table(file.path).sort_by("place").to_pylist():
                 yield Told(**row)
 
@@ -211,12 +198,12 @@ class Archive:
         """Those that hold every event once, in the order of their days."""
         reached = self.reached()
         days = sorted(folder for folder in self._folders() if folder.name != PEOPLE)
-        return [file.path for folder in days for file in _standing(folder, reached)]
+        return [file.path for folder in days for file in standing(folder, reached)]
 
     def describe(self) -> dict[str, int | str | None]:
         """How much there is."""
         reached = self.reached()
-        files = [file for folder in self._folders() for file in _standing(folder, reached)]
+        files = [file for folder in self._folders() for file in standing(folder, reached)]
         days = sorted(folder.name for folder in self._folders() if folder.name != PEOPLE)
         return {
             "partition": int(self.directory.name),
@@ -244,68 +231,3 @@ def day_of(at_ms: int) -> str:
 def partitions_in(directory: Path) -> list[int]:
     """The partitions that have history."""
     return sorted(int(one.name) for one in directory.iterdir() if one.name.isdigit()) if directory.exists() else []
-
-
-def _files_in(folder: Path) -> Iterator[File]:
-    for path in folder.iterdir() if folder.exists() else ():
-        match = _NAME.fullmatch(path.name)
-        if match is not None:
-            yield File(path, int(match[1]), int(match[2]))
-
-
-def _complete(folder: Path, reached: int) -> list[File]:
-    """The files of which everything is there, those behind the ones they were compacted into."""
-    return sorted(
-        (file for file in _files_in(folder) if file.last < reached), key=lambda file: (file.first, -file.last)
-    )
-
-
-def _standing(folder: Path, reached: int) -> list[File]:
-    """The files that count: complete, and not compacted into another."""
-    standing: list[File] = []
-    for file in _complete(folder, reached):
-        if not standing or file.last > standing[-1].last:
-            standing.append(file)
-    return standing
-
-
-def _drop_compacted(folder: Path, reached: int) -> None:
-    """Drop the files that were compacted into another so long ago that nobody reads them any more."""
-    whole: File | None = None
-    for file in _complete(folder, reached):
-        if whole is None or file.last > whole.last:
-            whole = file
-        elif time.time() - whole.path.stat().st_mtime >= COMPACTED_STAY_S:
-            file.path.unlink()
-
-
-def _merge(files: Sequence[File], folder: Path) -> None:
-    table = pa.concat_tables([pq.read_table(file.path) for file in files])
-    whole = folder / f"{min(file.first for file in files):012}-{max(file.last for file in files):012}.parquet"
-    _put(table.sort_by([("profile_id", "ascending"), ("place", "ascending")]), whole)
-
-
-def _put(table: pa.Table, path: Path) -> None:
-    """A file in its place, or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    pq.write_table(table, temporary, compression=_COMPRESSION)
-    _settle(temporary, path)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(".tmp")
-    temporary.write_bytes(content)
-    _settle(temporary, path)
-
-
-def _settle(temporary: Path, path: Path) -> None:
-    """The file is on the disk before its name is, and its name before we say so."""
-    for place in (temporary, path.parent):
-        if place == path.parent:
-            temporary.replace(path)
-        descriptor = os.open(place, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -3,7 +3,7 @@
 import pytest
 
 from octyseg.engine import interests
-from octyseg.engine import partition as partition_module
+from octyseg.engine import profiles as profiles_module
 from octyseg.model.segment import Step
 from tests.engine.story import Told, left_cart, segment
 
@@ -22,8 +22,8 @@ class Counted:
 
 @pytest.fixture
 def decodes(monkeypatch):
-    counted = Counted(partition_module.decode_state)
-    monkeypatch.setattr(partition_module, "decode_state", counted)
+    counted = Counted(profiles_module.decode_state)
+    monkeypatch.setattr(profiles_module, "decode_state", counted)
     return counted
 
 

@@ -151,7 +151,7 @@ async def test_a_reader_sees_whole_writes_only(desk):
 
 async def test_many_files_of_a_day_become_one(desk, monkeypatch):
     monkeypatch.setattr("octyseg.stages.archive.FILES_A_DAY", 3)
-    monkeypatch.setattr("octyseg.history.archive.COMPACTED_STAY_S", 0)
+    monkeypatch.setattr("octyseg.history.files.COMPACTED_STAY_S", 0)
     await desk.begin()
     for _ in range(5):
         await desk.append(event(), event("eve"))

@@ -1,0 +1,94 @@
+"""The files in one folder of history: each is about a range of offsets, and its name says which.
+
+Whole or not there: a file is on the disk before its name is. What lies inside another file's range was
+compacted into that one, and stays for a while for those who found it before.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_NAME = re.compile(r"(\d{12,})-(\d{12,})\.parquet")
+_COMPRESSION = "zstd"
+# Longer than a reader works with the files that it found.
+COMPACTED_STAY_S = 3600
+
+
+class File(NamedTuple):
+    """A file and the offsets it is about, both inside."""
+
+    path: Path
+    first: int
+    last: int
+
+
+def files_in(folder: Path) -> Iterator[File]:
+    """All there are, in no order, those among them that a crash cut off."""
+    for path in folder.iterdir() if folder.exists() else ():
+        match = _NAME.fullmatch(path.name)
+        if match is not None:
+            yield File(path, int(match[1]), int(match[2]))
+
+
+def complete(folder: Path, reached: int) -> list[File]:
+    """The files of which everything is there, those behind the ones they were compacted into."""
+    return sorted((file for file in files_in(folder) if file.last < reached), key=lambda file: (file.first, -file.last))
+
+
+def standing(folder: Path, reached: int) -> list[File]:
+    """The files that count: complete, and not compacted into another."""
+    found: list[File] = []
+    for file in complete(folder, reached):
+        if not found or file.last > found[-1].last:
+            found.append(file)
+    return found
+
+
+def drop_compacted(folder: Path, reached: int) -> None:
+    """Drop the files that were compacted into another so long ago that nobody reads them any more."""
+    whole: File | None = None
+    for file in complete(folder, reached):
+        if whole is None or file.last > whole.last:
+            whole = file
+        elif time.time() - whole.path.stat().st_mtime >= COMPACTED_STAY_S:
+            file.path.unlink()
+
+
+def merge(files: Sequence[File], folder: Path) -> None:
+    """One file more, of what stands in all of these."""
+    table = pa.concat_tables([pq.read_table(file.path) for file in files])
+    whole = folder / f"{min(file.first for file in files):012}-{max(file.last for file in files):012}.parquet"
+    put(table.sort_by([("profile_id", "ascending"), ("place", "ascending")]), whole)
+
+
+def put(table: pa.Table, path: Path) -> None:
+    """A file in its place, or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    pq.write_table(table, temporary, compression=_COMPRESSION)
+    _settle(temporary, path)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """A small file of another kind, the new content or still the old one."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_bytes(content)
+    _settle(temporary, path)
+
+
+def _settle(temporary: Path, path: Path) -> None:
+    """The file is on the disk before its name is, and its name before we say so."""
+    for place in (temporary, path.parent):
+        if place == path.parent:
+            temporary.replace(path)
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
