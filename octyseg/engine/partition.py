@@ -21,7 +21,7 @@ from octyseg.engine.catalog import Catalog
 from octyseg.engine.decision import Decided, Record, Refused
 from octyseg.engine.dynamic import Trigger
 from octyseg.engine.interests import NOTHING, Interests
-from octyseg.engine.orders import Orders
+from octyseg.engine.obeying import Obeying
 from octyseg.engine.profiles import Profiles
 from octyseg.engine.rules import DEDUPE_WINDOW_MS, Rules
 from octyseg.engine.sequence import Happening
@@ -52,7 +52,7 @@ class Partition(Profiles):
 
     def __init__(self, catalog: Catalog, rules: Rules, number: int = 0, epoch: int = 0) -> None:
         super().__init__(catalog, rules, number, epoch)
-        self._orders = Orders(self)
+        self._obeying = Obeying(self)
         self._lots_untried = 0
 
     def feed(self, topic: str, records: Iterable[Record]) -> Decided:
@@ -73,7 +73,7 @@ class Partition(Profiles):
         refused = []
         for record in records:
             command = commands.decode(record.key, record.value)
-            refusal = command if isinstance(command, Refusal) else self._orders.obey(command, record)
+            refusal = command if isinstance(command, Refusal) else self._obeying.obey(command, record)
             if refusal is not None:
                 refused.append(Refused(record, refusal))
         return self.decided(refused)
@@ -137,7 +137,7 @@ class Partition(Profiles):
         subject = self.held.get(event.profile_id) or self.take(event.profile_id)
         state = subject.state
         if state.merged_into is not None:
-            self._orders.pass_on(subject, record)
+            self._obeying.pass_on(subject, record)
             return
         if record.offset <= state.events_offset:
             counts["applied_before"] += 1
@@ -189,7 +189,7 @@ class Partition(Profiles):
         subject = self.take(record.profile_id)
         state = subject.state
         if state.merged_into is not None:
-            self._orders.pass_on(subject, source, is_erasure=type(record) is Erase)
+            self._obeying.pass_on(subject, source, is_erasure=type(record) is Erase)
             return None
         if source.offset <= state.events_offset:
             self.counts["applied_before"] += 1
@@ -208,7 +208,7 @@ class Partition(Profiles):
                 trigger = Trigger(record_id, at_ms, (record_id,))
                 self.following.described(subject, trigger, is_first=is_first, clock_ms=self.clock_ms)
         elif type(record) is Merge:
-            self._orders.merge(subject, record.into, at_ms, merging.Source(self.number, source.offset))
+            self._obeying.merge(subject, record.into, at_ms, merging.Source(self.number, source.offset))
         else:
             attributes.erase(subject, self.catalog, at_ms)
         self.shelf.schedule(record.profile_id, self.next_due_of(subject.state))

@@ -18,13 +18,14 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from octyseg.engine.decision import Record
 from octyseg.history.files import complete, drop_compacted, files_in, merge, put, replace_file, standing
 from octyseg.history.people import People
 from octyseg.history.rows import Row, row_of, table_of
@@ -59,19 +60,6 @@ class Told(NamedTuple):
         record = decode(self.profile_id.encode(), self.record)
         assert not isinstance(record, Refusal | Event), "it was admitted once"
         people.tell(record, self.at_ms, self.place)
-
-
-class Record(Protocol):
-    """What history reads of a record of the log."""
-
-    @property
-    def offset(self) -> int: ...  # noqa: D102 - the protocol's attributes are its documentation
-    @property
-    def timestamp(self) -> int: ...  # noqa: D102
-    @property
-    def key(self) -> bytes | None: ...  # noqa: D102
-    @property
-    def value(self) -> bytes | None: ...  # noqa: D102
 
 
 def admitted(record: Record, future_ms: int) -> Row | Told | None:

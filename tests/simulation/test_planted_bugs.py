@@ -5,7 +5,7 @@ import pytest
 
 from octyseg.engine import dynamic, forwarded, merging, repeats, sequence
 from octyseg.engine.following import Following
-from octyseg.engine.orders import Orders
+from octyseg.engine.obeying import Obeying
 from octyseg.engine.partition import Partition
 from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import decode_state, encode_state
@@ -214,28 +214,28 @@ def what_was_followed_is_forgotten(patch):
 
 
 def a_hand_over_is_sent_once_only(patch):
-    passed_on = Orders.pass_on
+    passed_on = Obeying.pass_on
 
-    def pass_on(orders, subject, source, **rest):
+    def pass_on(obeying, subject, source, **rest):
         if source.offset > subject.state.events_offset:
-            passed_on(orders, subject, source, **rest)
+            passed_on(obeying, subject, source, **rest)
 
-    patch.setattr(Orders, "pass_on", pass_on)
+    patch.setattr(Obeying, "pass_on", pass_on)
 
 
 def what_comes_twice_is_taken_over_twice(patch):
-    taken = Orders._take_over
+    taken = Obeying._take_over
 
-    def take(orders, command, source):
-        held = orders._profiles.take(command.profile_id)
+    def take(obeying, command, source):
+        held = obeying._profiles.take(command.profile_id)
         held.state.united.pop(command.child, None)
-        return taken(orders, command, source)
+        return taken(obeying, command, source)
 
-    patch.setattr(Orders, "_take_over", take)
+    patch.setattr(Obeying, "_take_over", take)
 
 
 def later_records_of_a_child_stay_where_they_are(patch):
-    patch.setattr(Orders, "pass_on", lambda *_, **__: None)
+    patch.setattr(Obeying, "pass_on", lambda *_, **__: None)
 
 
 def a_circle_goes_on_for_ever(patch):

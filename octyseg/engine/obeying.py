@@ -15,8 +15,8 @@ from octyseg.model.record import Erase, Merge, decode, epoch_ms
 from octyseg.model.refusal import Refusal
 
 
-class Orders:
-    """What commands do to the profiles of a partition."""
+class Obeying:
+    """What commands do to the profiles of a partition, and what is handed to others for them."""
 
     def __init__(self, profiles: Profiles) -> None:
         self._profiles = profiles
