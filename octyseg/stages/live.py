@@ -149,9 +149,9 @@ class LiveStage:
         if chunk.topic == self._commands:
             # Who sent a command knew the definition it is about; so must whoever obeys it.
             await self._follow(to_the_end=True)
-        elif self._monotonic() - self._followed_s >= FOLLOW_AT_MOST_EVERY_S:
+        else:
             # Whoever defined a segment and then sent an event expects the one to see the other.
-            await self._follow()
+            await self._follow(unless_for_s=FOLLOW_AT_MOST_EVERY_S)
         async with held.lock:
             with metrics.CHUNK_SECONDS.labels(self.name).time():
                 decisions = Decisions()
@@ -204,8 +204,13 @@ class LiveStage:
                 await self._write(held, Decisions())
                 self._pass_by("live.adopted")
 
-    async def _follow(self, *, to_the_end: bool = False) -> None:
+    async def _follow(self, *, to_the_end: bool = False, unless_for_s: float = 0.0) -> None:
+        """Have the engines know the definitions as of this call, unless a look for so long ago showed them."""
+        asked_s = self._monotonic()
         async with self._following:
+            # Asked in here: a look that is under way has shown nothing yet.
+            if asked_s - self._followed_s < unless_for_s:
+                return
             self._followed_s = self._monotonic()
             if await (self._catalog.catch_up() if to_the_end else self._catalog.poll()):
                 for held in self._open.values():

@@ -24,6 +24,30 @@ async def test_what_a_chunk_led_to_is_durable_when_handle_returns(town):
     assert [profile_id for profile_id, _ in await town.outcomes()] == ["ada", "bob"]
 
 
+async def test_an_event_waits_for_a_look_at_the_definitions_that_is_under_way(town, monkeypatch):
+    """Who defined a segment and then sent an event must not meet a look that has not come back yet."""
+    worker = await town.owner(segments=())
+    definitions, shown = town.definitions[0], asyncio.Event()
+    look = definitions.poll
+
+    async def slow():
+        await shown.wait()
+        return await look()
+
+    monkeypatch.setattr(definitions, "poll", slow)
+    town.clock.now_ms += 1_000
+    ticking = asyncio.create_task(worker.tick())
+    await asyncio.sleep(0)
+    definitions.news = (BOUGHT,)
+    await town.event("buy", "ada")
+    reading = asyncio.create_task(worker.read())
+    await asyncio.sleep(0)
+    assert not reading.done()
+    shown.set()
+    await asyncio.gather(ticking, reading)
+    assert [profile_id for profile_id, _ in await town.outcomes()] == ["ada"]
+
+
 async def test_a_chunk_that_comes_again_writes_nothing_again(town):
     first = await town.owner()
     await town.event("buy", event_id="e1")
