@@ -30,7 +30,8 @@ def files(output: Form = "table") -> None:
     from octyseg.history.archive import Archive, partitions_in
 
     directory = begin().history_directory
-    paths = [str(path) for partition in partitions_in(directory) for path in Archive(directory, partition).files()]
+    archives = [Archive(directory, partition) for partition in partitions_in(directory)]
+    paths = [str(path) for archive in archives for path in archive.files(archive.reached())]
     if output == "json":
         print_json(paths)
         return

@@ -164,9 +164,7 @@ class Archive:
 
     def history(self, as_of_ms: int, reached: int) -> History:
         """What there is as of an instant, of the records below an offset that had been reached."""
-        days = [folder for folder in self._folders() if folder.name != PEOPLE]
-        paths = [file.path for folder in days for file in standing(folder, reached)]
-        return of_files(paths, self.people(as_of_ms, reached))
+        return of_files(self.files(reached), self.people(as_of_ms, reached))
 
     def people(self, as_of_ms: int, reached: int) -> People:
         """Who profiles are, by the records told up to an instant."""
@@ -182,9 +180,8 @@ class Archive:
             for row in pq.read_table(file.path).sort_by("place").to_pylist():
                 yield Told(**row)
 
-    def files(self) -> list[Path]:
-        """Those that hold every event once, in the order of their days."""
-        reached = self.reached()
+    def files(self, reached: int) -> list[Path]:
+        """Those that hold every event below the offset once, in the order of their days."""
         days = sorted(folder for folder in self._folders() if folder.name != PEOPLE)
         return [file.path for folder in days for file in standing(folder, reached)]
 

@@ -1,4 +1,4 @@
-"""Many records decoded at once: the common case of octyseg.model.record, at half its cost.
+"""Many records decoded at once: the common case of octyseg.model.record, at less than two thirds of its cost.
 
 `decode_lot` answers only when every record of the lot is a plain event, exactly as `decode` would have
 answered one by one; else None, and the caller asks `decode` for each. It asks of the whole what `decode`
