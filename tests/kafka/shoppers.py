@@ -22,6 +22,7 @@ class Shoppers:
     ):
         self.fleet = fleet
         self.count = count
+        self.lasts_s = count / rate_per_s
         self.sent = 0
         self._rate_per_s = rate_per_s
         self._seed = seed

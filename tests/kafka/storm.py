@@ -18,7 +18,8 @@ class Storm:
         """`faults` are functions of this storm, spread evenly over the events."""
         for number, fault in enumerate(faults, 1):
             share = self.shoppers.count * number // (len(faults) + 1)
-            await self.fleet.until(lambda share=share: self.has_sent(share), "events are sent", 120)
+            deadline_s = self.shoppers.lasts_s + 120
+            await self.fleet.until(lambda share=share: self.has_sent(share), "events are sent", deadline_s)
             before = await self._reached()
             begun_s = time.monotonic()
             await fault(self)
