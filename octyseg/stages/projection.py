@@ -7,16 +7,15 @@ less than it was given, it brings the whole partition to the end of the log.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-import stamina
-
-from octyseg import logs, metrics
+from octyseg import metrics
 from octyseg.errors import ProjectionUnavailable
 from octyseg.log.port import Chunk
 from octyseg.model.outcome import Swept
 from octyseg.projection.writer import Marker, Update
+from octyseg.stages.availability import WAIT_MAX_S, Availability
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.deletion import end_deletions
@@ -24,9 +23,6 @@ from octyseg.stages.outcomes import Fence
 from octyseg.stages.repair import Projection, settle, update_of
 
 LOOK_EVERY_S = 5.0
-WAIT_MAX_S = 5.0
-
-_logger = logs.get(__name__)
 
 
 class _Partition:
@@ -67,9 +63,8 @@ class ProjectionStage:
         self._projection = projection
         self._follower = follower
         self._pass_by = passing
-        self._wait_max_s = wait_max_s
+        self._availability = Availability("projection", metrics.PROJECTION_AVAILABLE, wait_max_s)
         self._partitions: dict[int, _Partition] = {}
-        self._available = True
         self._look_at_s = 0.0
 
     async def start(self) -> None:
@@ -94,7 +89,7 @@ class ProjectionStage:
             read = await _read(own, chunk)
             self._pass_by("projection.read")
             async with own.turn:
-                await self._until_available(lambda: self._write(chunk.partition, own, read))
+                await self._availability.until(lambda: self._write(chunk.partition, own, read))
         own.position = chunk.next_offset
         self._pass_by("projection.applied")
 
@@ -114,11 +109,11 @@ class ProjectionStage:
                 try:
                     await self._look(partition, own)
                 except ProjectionUnavailable as error:
-                    self._told(error)
+                    self._availability.told(error)
                     return
             looked = True
         if looked:
-            self._told(None)
+            self._availability.told(None)
 
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """The marker in Redis is what counts here."""
@@ -157,27 +152,6 @@ class ProjectionStage:
         marker = await self._projection.writer.marker(partition) if own.floor is not None else None
         if own.floor is None or marker is None or marker.offset < own.floor:
             own.floor = (await settle(self._projection, partition)).offset
-
-    async def _until_available(self, step: Callable[[], Awaitable[None]]) -> None:
-        async for attempt in stamina.retry_context(
-            on=ProjectionUnavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=self._wait_max_s
-        ):
-            with attempt:
-                try:
-                    await step()
-                except ProjectionUnavailable as error:
-                    self._told(error)
-                    raise
-        self._told(None)
-
-    def _told(self, error: ProjectionUnavailable | None) -> None:
-        """Say it once when Redis goes and once when it is back."""
-        metrics.PROJECTION_AVAILABLE.set(error is None)
-        if error is not None and self._available:
-            _logger.warning("projection unavailable, waiting", error=str(error))
-        elif error is None and not self._available:
-            _logger.info("projection available again")
-        self._available = error is None
 
 
 async def _read(own: _Partition, chunk: Chunk) -> _Read:

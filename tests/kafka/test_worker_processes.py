@@ -78,12 +78,12 @@ async def test_the_tags_topic_does_not_wait_for_a_missing_redis_and_redis_catche
 
     await fleet.until(published, "changes are published without redis")
     assert not await fleet.has_read_all("projection")
-    assert lines(fleet, "tags-0", "projection unavailable, waiting") == 1
+    assert lines(fleet, "tags-0", "redis unavailable, waiting") == 1
     valkey.start()
     verdict = await settled_verdict(fleet)
     assert not verdict.faults, verdict.examples[:3]
     await redis_equals(fleet, verdict)
-    assert lines(fleet, "tags-0", "projection available again") == 1
+    assert lines(fleet, "tags-0", "redis available again") == 1
 
 
 async def test_workers_end_within_their_time_while_redis_is_away(quiet_fleet, valkey):
@@ -95,7 +95,7 @@ async def test_workers_end_within_their_time_while_redis_is_away(quiet_fleet, va
     await shop(fleet)
 
     async def waits():
-        return lines(fleet, "tags-0", "projection unavailable, waiting")
+        return lines(fleet, "tags-0", "redis unavailable, waiting")
 
     await fleet.until(waits, "the projection waits for redis")
     assert await fleet.stop(*SLOTS) == [0, 0]
