@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from octyseg.errors import ProjectionUnavailable
+from octyseg.errors import LogUnavailable, ProjectionUnavailable
+from octyseg.log.memory_faults import Faults
 from octyseg.log.port import NewRecord
 from octyseg.stages.webhooks_repair import rebuild
 from octyseg.webhooks.queue import Marker, Queue
@@ -84,6 +85,26 @@ async def test_a_result_that_is_on_the_log_is_not_asked_for_again(desk, point, p
         await desk.recorded("succeeded", 2)
     assert [data["profile_id"] for data in told(receiver)] == ["a", "b"]
     assert await desk.redis.keys("octyseg:webhooks:deliveries:*") == []
+
+
+async def test_a_result_that_the_log_refused_is_asked_for_again(desk):
+    class Refusing(Faults):
+        def before(self, call, topic):
+            if call == "append" and topic == TOPICS.deliveries and receiver.requests:
+                raise LogUnavailable(topic)
+
+    async with Receiver(status(200)) as receiver:
+        desk.log.faults = Refusing()
+        await desk.account(receiver.url)
+        await desk.begin()
+        await desk.publish(change("a", 1))
+        with pytest.raises(ExceptionGroup, match="unhandled errors"):
+            await desk.until(lambda: False, "its end")
+        await desk.crash()
+        desk.log.faults = None
+        await desk.begin()
+        await desk.recorded("succeeded", 1)
+    assert [data["profile_id"] for data in told(receiver)] == ["a", "a"]
 
 
 async def test_a_failed_attempt_on_the_log_counts_although_redis_did_not_hear_of_it(desk):

@@ -1,0 +1,361 @@
+"""Bugs that somebody could write any day in the rooms around the engine, each with the tests that must notice.
+
+The engine's own are in tests/simulation/test_planted_bugs.py, where a simulation has to find them.
+"""
+
+from typing import NamedTuple
+
+
+class Bug(NamedTuple):
+    """`planted` stands for `written`, which is in the file once; `caught_by` is what pytest is given."""
+
+    name: str
+    file: str
+    written: str
+    planted: str
+    caught_by: str
+
+
+SENDER = "tests/webhooks/test_sender.py"
+GUARD = "tests/webhooks/test_guard.py"
+STAGE = "tests/webhooks/test_stage.py"
+RECOVERY = "tests/webhooks/test_recovery.py"
+KEYS = "tests/model/test_key.py"
+DOOR = "tests/api/test_keys.py"
+BATCHES = "tests/log/test_kafka_batches.py"
+DAMAGE = "tests/log/test_embedded_damage.py"
+LANES = "tests/topologies/test_lanes.py"
+ARCHIVE = "tests/stages/test_archive_stage.py"
+
+BUGS = (
+    # What leaves the house.
+    Bug(
+        "redirects are followed",
+        "octyseg/webhooks/sender.py",
+        "        return _judged(response, answered)\n",
+        "        if response.is_redirect:\n"
+        '            target = url.join(response.headers["location"])\n'
+        "            return await self._exchange(endpoint, target, headers, body)\n"
+        "        return _judged(response, answered)\n",
+        SENDER,
+    ),
+    Bug(
+        "only the first address of a name is looked at",
+        "octyseg/webhooks/guard.py",
+        "    for text in addresses:\n",
+        "    for text in addresses[:1]:\n",
+        GUARD,
+    ),
+    Bug(
+        "an IPv4 address passes inside an IPv6 one",
+        "octyseg/webhooks/guard.py",
+        "address.scope_id is None and address in _OPEN_V6 and not",
+        "address.scope_id is None and not",
+        GUARD,
+    ),
+    Bug(
+        "a name is looked up again to be dialled",
+        "octyseg/webhooks/dialling.py",
+        "                return await dial(address, port, left_s)\n",
+        "                return await dial((await self._resolve(host, port))[0], port, left_s)\n",
+        SENDER,
+    ),
+    Bug(
+        "an answer is read to its end",
+        "octyseg/webhooks/sender.py",
+        "        if len(kept) >= MAX_ANSWER_BYTES:\n            break\n",
+        "",
+        SENDER,
+    ),
+    Bug(
+        "every attempt has an id of its own",
+        "octyseg/webhooks/outbox.py",
+        "sign(endpoint.secrets_at(began_ms), delivery.change_id, began_ms, body)",
+        'sign(endpoint.secrets_at(began_ms), f"{delivery.change_id}-{delivery.attempts}", began_ms, body)',
+        f"{STAGE} {RECOVERY}",
+    ),
+    Bug(
+        "only the newest secret signs",
+        "octyseg/webhooks/signature.py",
+        "for secret in secrets),",
+        "for secret in secrets[:1]),",
+        "tests/webhooks/test_signature.py",
+    ),
+    Bug(
+        "what is signed is not what is sent",
+        "octyseg/webhooks/signature.py",
+        "    text = body.decode()\n",
+        "    text = body.decode().replace(' ', '')\n",
+        f"tests/webhooks/test_signature.py {STAGE}",
+    ),
+    Bug(
+        "attempts are not counted",
+        "octyseg/webhooks/judging.py",
+        "replace(delivery, attempts=attempt, due_at_ms=due_at_ms)",
+        "replace(delivery, due_at_ms=due_at_ms)",
+        STAGE,
+    ),
+    Bug(
+        "a receiver may ask for any pause",
+        "octyseg/webhooks/schedule.py",
+        "round(min(max(retry_after_ms, delay_ms), delay_ms * MAX_PATIENCE))",
+        "round(max(retry_after_ms, delay_ms))",
+        "tests/webhooks/test_schedule.py",
+    ),
+    Bug(
+        "who answers 410 is asked again",
+        "octyseg/webhooks/judging.py",
+        '    if answer.failure == "gone":\n        status = "disabled"\n    elif answer.failure',
+        "    if answer.failure",
+        STAGE,
+    ),
+    Bug(
+        "a delivery is settled in Redis before it is on the log",
+        "octyseg/stages/webhooks_ledger.py",
+        "            reached = await self.append(partition, [settlement.record for settlement, _ in batch])\n",
+        "            settled = [(settlement.delivery, settlement.goes_on) for settlement, _ in batch]\n"
+        "            await self._queue.settle(partition, settled, {}, 2**53)\n"
+        "            reached = await self.append(partition, [settlement.record for settlement, _ in batch])\n",
+        f"{RECOVERY} tests/webhooks/test_redis_outage.py",
+    ),
+    Bug(
+        "a change that wants no webhook is sent",
+        "octyseg/stages/webhooks_intake.py",
+        "        if not change.webhook:\n            return\n",
+        "",
+        STAGE,
+    ),
+    Bug(
+        "a profile's changes overtake each other",
+        "octyseg/webhooks/lane.py",
+        "        self._busy.add(",
+        "        set().add(",
+        f"tests/webhooks/test_lane.py {STAGE}",
+    ),
+    # Who may ask.
+    Bug(
+        "secrets are compared with ==",
+        "octyseg/model/key.py",
+        "    current = hmac.compare_digest(given, _NO_HASH if stored is None else stored.secret_hash)\n",
+        "    current = given == (_NO_HASH if stored is None else stored.secret_hash)\n",
+        KEYS,
+    ),
+    Bug(
+        "a revoked key goes on",
+        "octyseg/model/key.py",
+        "    if stored is None or stored.revoked_at_ms is not None:\n",
+        "    if stored is None:\n",
+        KEYS,
+    ),
+    Bug(
+        "the secret before a rotation is good for ever",
+        "octyseg/model/key.py",
+        "    return current or (before and now_ms < stored.previous_until_ms)\n",
+        "    return current or before\n",
+        KEYS,
+    ),
+    Bug(
+        "a wrong secret is taken for none",
+        "octyseg/api/door.py",
+        "not secret_key and stored is not None",
+        "stored is not None",
+        f"{DOOR} tests/api/test_analytics.py",
+    ),
+    Bug(
+        "scopes are not asked",
+        "octyseg/api/door.py",
+        "if caller.key is not None and not caller.key.allows(scope):",
+        "if caller.key is not None and not caller.key.scopes:",
+        DOOR,
+    ),
+    Bug(
+        "an open server hears everybody",
+        "octyseg/api/gate.py",
+        "        if host not in _OWN_NAMES and",
+        "        if not host and",
+        f"tests/api/test_gate.py {DOOR}",
+    ),
+    Bug(
+        "an answer is given to whoever knows the Idempotency-Key",
+        "octyseg/api/idempotency.py",
+        'headers.get(b"authorization", b"") + b"\\0" + own',
+        "own",
+        "tests/api/test_segments.py tests/api/test_verbs.py tests/api/test_keys.py",
+    ),
+    Bug(
+        "what failed here is kept as the answer",
+        "octyseg/api/idempotency.py",
+        "kept.status >= _FAILED_HERE or kept.status in _NOT_JUDGED or",
+        "kept.status in _NOT_JUDGED or",
+        "tests/api/test_away.py tests/api/test_segments.py",
+    ),
+    # What comes in.
+    Bug(
+        "a lot is believed without counting its keys",
+        "octyseg/model/lot.py",
+        "    if _colons(joined) != named:\n",
+        "    if not joined:\n",
+        "tests/model/test_lot.py",
+    ),
+    Bug(
+        "a record need not stand under its profile's key",
+        "octyseg/model/record.py",
+        "        or key != profile_id.encode()\n",
+        "",
+        "tests/model/test_record.py",
+    ),
+    Bug(
+        "a batch is read from its beginning",
+        "octyseg/log/kafka_batches.py",
+        "yield from dropwhile(self._is_below, records) if inside else records",
+        "yield from records",
+        BATCHES,
+    ),
+    Bug(
+        "checksums of batches are not looked at",
+        "octyseg/log/kafka_batches.py",
+        "        if self._check_crcs and not batch.validate_crc():\n",
+        "        if not self._check_crcs and not batch.validate_crc():\n",
+        BATCHES,
+    ),
+    Bug(
+        "what a producer rolled back is read",
+        "octyseg/log/kafka_batches.py",
+        "        readable = not batch.is_control_batch and not rolled_back\n",
+        "        readable = not batch.is_control_batch\n",
+        BATCHES,
+    ),
+    Bug(
+        "the position is moved after a batch was given away",
+        "octyseg/log/kafka_batches.py",
+        "        self.next_fetch_offset = batch.next_offset\n",
+        "        self.next_fetch_offset = position\n",
+        BATCHES,
+    ),
+    # The log in a file.
+    Bug(
+        "time goes back with the machine's clock",
+        "octyseg/log/embedded_writing.py",
+        "max(self._told_ms, last_ms, self._clock())",
+        "self._clock()",
+        "tests/log/test_embedded_time.py",
+    ),
+    Bug(
+        "rows are believed without their checksum",
+        "octyseg/log/embedded_rows.py",
+        " or row.crc != crc32(payload, seal(row.id, row.next_offset, row.last_ms)):\n",
+        ":\n",
+        DAMAGE,
+    ),
+    Bug(
+        "a missing batch is read over",
+        "octyseg/log/embedded_reading.py",
+        "                if row.first_offset != following and not holds_position:\n                    break\n",
+        "",
+        DAMAGE,
+    ),
+    # Between the group and the stage.
+    Bug(
+        "a chunk counts as handled before it is",
+        "topologies/lanes.py",
+        "        position = lane.positions[chunk.topic]\n        start = start_of(chunk)\n",
+        "        self._handled(chunk.topic, lane.number, chunk.next_offset)\n"
+        "        position = lane.positions[chunk.topic]\n        start = start_of(chunk)\n",
+        LANES,
+    ),
+    Bug(
+        "a chunk of an assignment that is over is handled",
+        "topologies/lanes.py",
+        "not lane.is_open or chunk.generation != self._generation:",
+        "not lane.is_open:",
+        LANES,
+    ),
+    Bug(
+        "a chunk of a closed partition is handled",
+        "topologies/lanes.py",
+        "            if not self._flows or lane.is_closed or not lane.is_open or",
+        "            if",
+        LANES,
+    ),
+    Bug(
+        "time passes while an assignment is under way",
+        "topologies/lanes.py",
+        "        if not self._flows:\n            return\n        try:\n            await self._stage.tick()\n",
+        "        try:\n            await self._stage.tick()\n",
+        LANES,
+    ),
+    Bug(
+        "what stands still is waited for",
+        "topologies/watchdog.py",
+        "        self._looks = max(int(stall_s / _LOOK_EVERY_S), 1)\n",
+        "        self._looks = 10**9\n",
+        "tests/topologies/test_watchdog.py",
+    ),
+    Bug(
+        "what Faust acks is committed",
+        "topologies/transport.py",
+        "        return self._handled.get(tp)\n",
+        "        return super()._new_offset(tp)\n",
+        "tests/topologies/test_transport.py",
+    ),
+    # What Redis shows.
+    Bug(
+        "an older state replaces a newer one",
+        "octyseg/projection/scripts/apply.lua",
+        "local is_older = floor ~= 'replace' and stored[1] and stored[1] > version",
+        "local is_older = false",
+        "tests/projection",
+    ),
+    Bug(
+        "a member who left stays on the list",
+        "octyseg/projection/scripts/apply.lua",
+        "      if not is_member[tag.segment_id] then\n",
+        "      if not fields then\n",
+        "tests/projection",
+    ),
+    Bug(
+        "Redis is believed to hold what it was given",
+        "octyseg/projection/scripts/apply.lua",
+        "  if not reached or reached < tonumber(floor) then return -1 end\n",
+        "  reached = reached or 0\n",
+        "tests/projection",
+    ),
+    Bug(
+        "changes of an owner that lost its partition are published",
+        "octyseg/stages/outcomes.py",
+        "        if epoch < self.epoch:\n",
+        "        if epoch < 0:\n",
+        "tests/stages/test_tags_stage.py tests/projection/test_projection_stage.py",
+    ),
+    # What is kept of the past.
+    Bug(
+        "a file that was compacted counts beside the one it went into",
+        "octyseg/history/files.py",
+        "        if not found or file.last > found[-1].last:\n            found.append(file)\n",
+        "        found.append(file)\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "history says how far it is before it is there",
+        "octyseg/history/archive.py",
+        "        days: defaultdict[str, list[Row]] = defaultdict(list)\n",
+        '        replace_file(self.directory / "reached", msgspec.json.encode(Reached(next_offset)))\n'
+        "        days: defaultdict[str, list[Row]] = defaultdict(list)\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "an erased profile stays in files that were compacted",
+        "octyseg/history/archive.py",
+        "            # Those that were compacted too, as long as they stay.\n"
+        "            for file in complete(folder, self.reached()):\n",
+        "            for file in standing(folder, self.reached()):\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "an erasure takes what was sent after it",
+        "octyseg/history/archive.py",
+        'pc.and_(pc.is_in(table["profile_id"], ids), pc.less(table["place"], below))',
+        'pc.is_in(table["profile_id"], ids)',
+        ARCHIVE,
+    ),
+)
