@@ -118,6 +118,8 @@ def test_the_public_half_sends_events_and_nothing_else(server):
         assert client.post("/v1/track", json=track("half", "half")).status_code == 200
         assert client.get("/v2/segments").status_code == 401
         assert client.post("/v1/retention/events/create", json={}).status_code == 401
+    with server.client((public_key, "sk_wrong")) as client:
+        assert client.post("/v1/track", json=track("half", "half")).status_code == 401
     reader, _ = server.key("read")
     with server.client((reader, "")) as client:
         assert client.post("/v1/track", json=track("half", "half")).status_code == 403

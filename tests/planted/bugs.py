@@ -114,7 +114,8 @@ BUGS = (
         "octyseg/stages/webhooks_ledger.py",
         "            reached = await self.append(partition, [settlement.record for settlement, _ in batch])\n",
         "            settled = [(settlement.delivery, settlement.goes_on) for settlement, _ in batch]\n"
-        "            await self._queue.settle(partition, settled, {}, 2**53)\n"
+        "            end = (await self._log.ends(self._topics.deliveries, [partition]))[partition]\n"
+        "            await self._queue.settle(partition, settled, {}, end)\n"
         "            reached = await self.append(partition, [settlement.record for settlement, _ in batch])\n",
         f"{RECOVERY} tests/webhooks/test_redis_outage.py",
     ),
