@@ -73,7 +73,7 @@ CLIENTS = {
     "uvicorn": {"api/server.py"},
     "limits": {"api/door.py", "settings_sections.py"},
     "httpcore": {"webhooks/sender.py", "webhooks/dialling.py", "webhooks/stream.py"},
-    "cryptography": {"webhooks/sealing.py"},
+    "cryptography": {"webhooks/sealing.py", "api/idempotency.py"},
     "standardwebhooks": {"webhooks/signature.py", "cli/webhooks_listen.py"},
     "typer": {"cli/"},
     "rich": {"cli/"},

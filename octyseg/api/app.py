@@ -40,7 +40,7 @@ def make_app(access: Access) -> FastAPI:
     for router in (health.router, analytics.router, *octy_v1.ROUTERS, *v2.ROUTERS):
         _include(app, router)
     # The last one added stands first before a request.
-    app.add_middleware(Idempotency, access=access)
+    app.add_middleware(Idempotency, access=access, door=app.state.door)
     app.add_middleware(Gate, access=access)
     app.add_middleware(Measuring)
     return app

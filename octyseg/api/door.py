@@ -54,6 +54,14 @@ class Door:
             raise Rejected(403, [f"this key may not {scope}: `octyseg keys create --scope {scope}` makes one that may"])
         return caller
 
+    async def knows(self, header: str | None, path: str) -> bool:
+        """Whether the credentials are good now, whatever they are for."""
+        try:
+            await self._caller(header, path)
+        except Rejected:
+            return False
+        return True
+
     async def _caller(self, header: str | None, path: str) -> Caller:
         registry = self._access.follower.registry
         if not header and not registry.api_keys():

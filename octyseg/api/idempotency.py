@@ -2,14 +2,20 @@
 
 The first one is noted in Redis before it is carried out, and its answer after it. A second one that comes meanwhile
 is told to wait; one that says something else under the same key is refused. What failed here may be tried again.
+
+Answers may hold secrets that are kept nowhere else, so they are sealed with what only the caller knows: his
+credentials and his key. Whose credentials are good no longer gets no answer again.
 """
 
+import base64
 import hashlib
 
 import msgspec
+from cryptography.fernet import Fernet
 from redis.asyncio import Redis
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from octyseg.api.door import Door
 from octyseg.api.problems import answer
 from octyseg.errors import ProjectionUnavailable
 from octyseg.projection.connection import answering
@@ -42,9 +48,10 @@ _decode = msgspec.msgpack.Decoder(_Kept).decode
 class Idempotency:
     """ASGI middleware, behind the gate: bodies are whole here, but for uploads."""
 
-    def __init__(self, app: ASGIApp, access: Access) -> None:
+    def __init__(self, app: ASGIApp, access: Access, door: Door) -> None:
         self._app = app
         self._access = access
+        self._door = door
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Carry a request out once."""
@@ -57,8 +64,13 @@ class Idempotency:
             text = f"Idempotency-Key has {len(own)} characters: send 1 to {MAX_KEY_CHARACTERS}"
             await answer(scope["path"], 400, [text])(scope, receive, send)
             return
+        credentials = headers.get(b"authorization", b"")
+        if not await self._door.knows(credentials.decode("latin-1"), scope["path"]):
+            # It is told so further in, and leaves nothing here.
+            await self._app(scope, receive, send)
+            return
         first = await receive()
-        once = _Once(self._access.redis, self._key(headers, own), _fingerprint(scope, headers, first))
+        once = _Once(self._access, credentials + b"\0" + own, _fingerprint(scope, headers, first))
         try:
             kept = await once.begin()
         except ProjectionUnavailable as error:
@@ -69,26 +81,22 @@ class Idempotency:
             return
         await once.carry_out(self._app, scope, _replayed(first, receive), send)
 
-    def _key(self, headers: dict[bytes, bytes], own: bytes) -> str:
-        """Whose key it is belongs to it."""
-        digest = hashlib.sha256(headers.get(b"authorization", b"") + b"\0" + own).hexdigest()
-        return f"{self._access.settings.redis_prefix}idempotency:{digest}"
-
 
 class _Once:
-    """One request under one key."""
+    """One request under one key; whose key it is belongs to it."""
 
-    def __init__(self, redis: Redis, key: str, fingerprint: str) -> None:
-        self._redis = redis
-        self._key = key
+    def __init__(self, access: Access, known_by: bytes, fingerprint: str) -> None:
+        self._redis: Redis = access.redis
+        self._key = f"{access.settings.redis_prefix}idempotency:{hashlib.sha256(b'name' + known_by).hexdigest()}"
+        self._seal = Fernet(base64.urlsafe_b64encode(hashlib.sha256(b"seal" + known_by).digest()))
         self.fingerprint = fingerprint
 
     async def begin(self) -> _Kept | None:
         """None: carry it out. Else what is known of it."""
         with answering():
-            note = _encode(_Kept(self.fingerprint))
+            note = self._sealed(_Kept(self.fingerprint))
             before = await self._redis.set(self._key, note, nx=True, get=True, ex=PENDING_S)
-        return None if before is None else _decode(before)  # type: ignore[arg-type] # bytes in, bytes out
+        return None if before is None else _decode(self._seal.decrypt(before))  # type: ignore[arg-type] # bytes in, bytes out
 
     async def carry_out(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Have it done, and keep the answer."""
@@ -118,9 +126,12 @@ class _Once:
                 if kept.status >= _FAILED_HERE or kept.status in _NOT_JUDGED or len(kept.body) > MAX_KEPT_BYTES:
                     await self._redis.delete(self._key)
                 else:
-                    await self._redis.set(self._key, _encode(kept), ex=KEPT_S)
+                    await self._redis.set(self._key, self._sealed(kept), ex=KEPT_S)
         except ProjectionUnavailable:
             return
+
+    def _sealed(self, kept: _Kept) -> bytes:
+        return self._seal.encrypt(_encode(kept))
 
 
 async def _again(kept: _Kept, once: _Once, scope: Scope, send: Send) -> None:

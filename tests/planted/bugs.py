@@ -22,6 +22,7 @@ STAGE = "tests/webhooks/test_stage.py"
 RECOVERY = "tests/webhooks/test_recovery.py"
 KEYS = "tests/model/test_key.py"
 DOOR = "tests/api/test_keys.py"
+ONCE = "tests/api/test_idempotency.py"
 BATCHES = "tests/log/test_kafka_batches.py"
 DAMAGE = "tests/log/test_embedded_damage.py"
 LANES = "tests/topologies/test_lanes.py"
@@ -179,16 +180,23 @@ BUGS = (
     Bug(
         "an answer is given to whoever knows the Idempotency-Key",
         "octyseg/api/idempotency.py",
-        'headers.get(b"authorization", b"") + b"\\0" + own',
+        'credentials + b"\\0" + own',
         "own",
-        "tests/api/test_segments.py tests/api/test_verbs.py tests/api/test_keys.py",
+        ONCE,
     ),
     Bug(
         "what failed here is kept as the answer",
         "octyseg/api/idempotency.py",
         "kept.status >= _FAILED_HERE or kept.status in _NOT_JUDGED or",
         "kept.status in _NOT_JUDGED or",
-        "tests/api/test_away.py tests/api/test_segments.py",
+        ONCE,
+    ),
+    Bug(
+        "a revoked key is answered what it was answered before",
+        "octyseg/api/idempotency.py",
+        '        if not await self._door.knows(credentials.decode("latin-1"), scope["path"]):\n',
+        "        if not own:\n",
+        ONCE,
     ),
     # What comes in.
     Bug(
