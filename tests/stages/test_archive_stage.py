@@ -225,6 +225,23 @@ async def test_nothing_is_left_of_an_erased_profile(desk):
     assert desk.places() == [2, 4], "who comes back is somebody new"
 
 
+async def test_an_erasure_reaches_files_that_were_compacted_and_nothing_sent_after_it(desk):
+    """Both stand in files already when the erasure is carried out, as after a crash before it was noted."""
+    await desk.begin()
+    for _ in range(2):
+        await desk.append(event("ada"), event("eve"))
+        await desk.handle()
+        await desk.write()
+    desk.archive.compact(1)
+    files = list(desk.directory.rglob("*.parquet"))
+    assert len(files) == 3, "those that were compacted stay for a while"
+    desk.archive.erase(["ada"], 2)
+    rows = {(row["profile_id"], row["place"]) for path in files for row in pq.read_table(path).to_pylist()}
+    assert rows == {("ada", 2), ("eve", 1), ("eve", 3)}
+    assert not desk.archive.holds("ada", 2)
+    assert desk.archive.holds("ada", 3)
+
+
 async def test_people_are_as_they_were_told_up_to_the_instant(desk):
     await desk.begin()
     say = {"type": "profile", "profile_id": "ada"}

@@ -20,16 +20,21 @@ class Desk:
         self.idle = {0}
         self.committed = {PLACE: None}
         self.ended = []
+        self.ended_once = asyncio.Event()
         self.asked_again = []
         self.watchdog = Watchdog(
             "noting",
             self.log,
             idle=lambda: self.idle,
             progress=lambda: self.committed,
-            end=self.ended.append,
+            end=self.end,
             read_again=self.read_again,
             stall_s=15.0,
         )
+
+    def end(self, why):
+        self.ended.append(why)
+        self.ended_once.set()
 
     async def read_again(self, place):
         self.asked_again.append(place)
@@ -101,6 +106,16 @@ async def test_a_worker_without_partitions_has_nothing_to_stand_before(desk):
     desk.committed.clear()
     await desk.look(50)
     assert desk.ended == []
+
+
+async def test_it_looks_as_long_as_it_runs(desk, monkeypatch):
+    monkeypatch.setattr("topologies.watchdog._LOOK_EVERY_S", 0.001)
+    running = asyncio.create_task(desk.watchdog.run())
+    async with asyncio.timeout(10):
+        await desk.ended_once.wait()
+    running.cancel()
+    await asyncio.wait([running])
+    assert desk.asked_again == [PLACE]
 
 
 async def test_a_loop_that_does_not_turn_ends_the_worker(desk):
