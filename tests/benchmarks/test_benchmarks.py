@@ -55,5 +55,5 @@ def test_the_rows_on_kafka_still_handle_every_event(kafka_broker, console):
         if row.needs != "nothing":
             bench.measure(row)
     assert {found[0].events for found in bench.rounds.values()} == {EVENTS}
-    assert len(bench.rounds) == 7
+    assert len(bench.rounds) == 8
     report.show(report.summary(bench.rounds), console)

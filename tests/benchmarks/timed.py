@@ -1,4 +1,4 @@
-"""The live stage with a stopwatch: from the first chunk handled until the last one was acknowledged.
+"""A stage with a stopwatch: from the first chunk handled until the last one was acknowledged.
 
 It waits at its first chunk until `go`, so that several workers can start at one moment with all their
 partitions open. The partitions are finished when all that stood in them at their opening is handled.
@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from octyseg.hosting.assembly import live_stage
 from octyseg.log.port import Chunk, Log
 from octyseg.settings import Settings
-from octyseg.stages.live import LiveStage
+from octyseg.stages.port import Stage
 from tests.benchmarks.measured import Measured, Stopwatch, peak_mib
 
 
 class Timed:
-    """A live stage, watched. `open` is set while exactly `partitions` are open, `done` when they are finished."""
+    """A stage, watched. `open` is set while exactly `partitions` are open, `done` when they are finished."""
 
-    def __init__(self, stage: LiveStage, log: Log, partitions: int) -> None:
+    def __init__(self, stage: Stage, log: Log, partitions: int) -> None:
         self._stage = stage
         self._log = log
         self._partitions = partitions
