@@ -64,7 +64,9 @@ FLUSH_SECONDS = Histogram("octyseg_flush_seconds", "Time of a flush of changed s
 FLUSHED_STATES = Counter("octyseg_flushed_states_total", "States written by flushes, tombstones included")
 
 PROJECTION_OUTCOMES = Counter(
-    "octyseg_projection_outcomes_total", "Outcomes sent to Redis, by result (applied, older)", ["result"]
+    "octyseg_projection_outcomes_total",
+    "Outcomes sent to Redis, by result (applied, older, quiet: nothing new to show)",
+    ["result"],
 )
 PROJECTION_AVAILABLE = Gauge("octyseg_projection_available", "1 while Redis answers, 0 while a stage waits for it")
 PROJECTION_REBUILDS = Counter(

@@ -104,7 +104,7 @@ def sweep(subject: Subject, catalog: Catalog) -> None:
     instances = [one for one in state.instances if catalog.active(one.segment_id, one.version) is not None]
     if len(instances) != len(state.instances):
         state.instances = instances
-        subject.touched = True
+        subject.touch()
     for tag in list(state.tags):
         if catalog.active(tag.segment_id, tag.version) is not None:
             continue

@@ -64,7 +64,7 @@ class Obeying:
             profiles.sent.append(command)
             if is_erasure:
                 state.events_offset, state.handing = source.offset, commands.encode(command)
-                subject.touched = True
+                subject.touch()
                 profiles.await_commit(subject.profile_id, state)
         elif source.offset == state.events_offset and state.handing is not None:
             # Whoever applied it may have died before the command was sent.
@@ -118,7 +118,7 @@ class Obeying:
         if not profiles.following.is_idle:
             subject.state.settled_ms = max(subject.state.settled_ms, profiles.clock_ms)
         subject.now_ms = source.timestamp
-        subject.touched = True
+        subject.touch()
         return subject
 
     def _take_over(self, command: commands.Union | commands.Forward, source: Record) -> Refusal | bool:
@@ -138,7 +138,8 @@ class Obeying:
             return False
         state.merged_into = state.handing = None
         state.commands_offset, subject.now_ms = source.offset, source.timestamp
-        subject.touched, subject.erased = True, False
+        subject.touch()
+        subject.erased = False
         merging.take_note(state, command)
         if isinstance(command, commands.Union):
             profiles.following.united(subject, decode_state(command.state), command, profiles.clock_ms)

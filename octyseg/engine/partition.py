@@ -149,7 +149,9 @@ class Partition(Profiles):
         counts["matched"] += 1
         state.events_offset, state.arrived_at_ms = record.offset, record.timestamp
         subject.now_ms = record.timestamp
-        subject.touched, subject.erased = True, False
+        # Only what it leads to is shown, and who was erased before.
+        subject.touched, subject.shown = True, subject.shown or subject.erased
+        subject.erased = False
         mark = len(subject.changes)
         if played.parts:
             sequence.apply_all(subject, played, Happening(event_id, at_ms, properties), rules)
@@ -198,7 +200,8 @@ class Partition(Profiles):
             return refusal
         state.events_offset, state.arrived_at_ms = source.offset, source.timestamp
         subject.now_ms = source.timestamp
-        subject.touched, subject.erased = True, False
+        subject.touch()
+        subject.erased = False
         if type(record) is Profile:
             is_first = state.created_at_ms is None
             attributes.apply(state, record, at_ms)

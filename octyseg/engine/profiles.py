@@ -161,7 +161,9 @@ class Profiles:
         else:
             state = decode_state(encoded)
         subject = self.held[profile_id] = Subject(profile_id, state, self.clock_ms)
-        if encoded is not None:
+        if encoded is None:
+            subject.shown = True
+        else:
             subject.erased = self.shelf.is_stub(profile_id)
         # Either holds from when it was told, whenever its profile comes to hand.
         if self._unswept:
@@ -245,6 +247,7 @@ class Profiles:
                 state.sequence,
                 tuple(subject.changes),
                 None if subject.erased else encoded,
+                subject.shown,
             )
             outcomes.append((profile_id, outcome))
         self.shelf.mark_dirty(changed)
@@ -261,7 +264,7 @@ class Profiles:
         state = subject.state
         if state.events_offset < self.committed_offset and state.commands_offset < self.committed_commands:
             state.handing = None
-            subject.touched = True
+            subject.touch()
         else:
             self.await_commit(subject.profile_id, state)
 

@@ -28,14 +28,22 @@ class Match(Struct, frozen=True, gc=False):
 
 
 class Subject(Struct, eq=False, gc=False):
-    """The profile `profile_id` as of `now_ms`; the partition sets `now_ms` before each thing it does."""
+    """The profile `profile_id` as of `now_ms`; the partition sets `now_ms` before each thing it does.
+
+    `touched`: its state is another than before, and has to be told. `shown`: so may be its tags or attributes.
+    """
 
     profile_id: str
     state: ProfileState
     now_ms: int
     changes: list[TagChange] = []
     touched: bool = False
+    shown: bool = False
     erased: bool = False
+
+    def touch(self) -> None:
+        """Anything of it may be another than before."""
+        self.touched = self.shown = True
 
     def tag(self, segment_id: str) -> Tag | None:
         """The tag of a segment, if the profile carries it."""
@@ -80,7 +88,7 @@ class Subject(Struct, eq=False, gc=False):
         tag.expires_at_ms = max(tag.expires_at_ms, expires_at_ms)
         if kind is None:
             # Quiet, but what earned the tag, its expiry and perhaps its name are others now.
-            self.touched = True
+            self.touch()
             return
         tag.created_at_ms = max(tag.created_at_ms, occurred_at_ms)
         if segment.cooldown_ms:
@@ -113,7 +121,7 @@ class Subject(Struct, eq=False, gc=False):
     ) -> None:
         state = self.state
         state.sequence += 1
-        self.touched = True
+        self.touch()
         self.changes.append(
             TagChange(
                 change_id(tag.segment_id, tag.version, self.profile_id, anchor, kind),

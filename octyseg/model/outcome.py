@@ -23,7 +23,8 @@ class Outcome(Struct, frozen=True, array_like=True, gc=False):
 
     `events_offset` and `commands_offset` are the highest input offsets applied (-1: none yet).
     `sequence` is that of the last change. `state` is the encoded ProfileState after the changes;
-    None means that the profile was erased or has nothing left to remember.
+    None means that the profile was erased or has nothing left to remember. `shown` is false when neither its
+    tags nor its attributes are others than before: who shows those has nothing to do.
     """
 
     epoch: int
@@ -32,6 +33,7 @@ class Outcome(Struct, frozen=True, array_like=True, gc=False):
     sequence: int
     changes: tuple[TagChange, ...]
     state: bytes | None
+    shown: bool = True
 
 
 class Claim(Struct, frozen=True, array_like=True):

@@ -36,11 +36,12 @@ class _Partition:
 
 
 class _Read(NamedTuple):
-    """A chunk, read: the last update of each profile, and segments told to be swept."""
+    """A chunk, read: the last update of each profile, segments told to be swept, how many outcomes show nothing new."""
 
     updates: list[Update]
     swept: set[str]
     reached: Marker
+    quiet: int
 
 
 class ProjectionStage:
@@ -147,6 +148,7 @@ class ProjectionStage:
             await end_deletions(self._projection, read.swept, read.reached.arrived_at_ms)
         metrics.PROJECTION_OUTCOMES.labels("applied").inc(written.applied)
         metrics.PROJECTION_OUTCOMES.labels("older").inc(written.older)
+        metrics.PROJECTION_OUTCOMES.labels("quiet").inc(read.quiet)
 
     async def _look(self, partition: int, own: _Partition) -> None:
         marker = await self._projection.writer.marker(partition) if own.floor is not None else None
@@ -155,14 +157,19 @@ class ProjectionStage:
 
 
 async def _read(own: _Partition, chunk: Chunk) -> _Read:
+    """What stands below the floor is in, and will be whatever Redis loses: who settles a partition reads to its end."""
     updates: dict[str, Update] = {}
     swept: set[str] = set()
+    quiet = 0
+    floor = own.floor or 0
     own.fence.last_arrival_ms = 0
     for batch in chunk.batches:
         for entry in own.fence.walk(batch, own.position):
             if isinstance(entry, Swept):
                 swept.update(entry.segment_ids)
-            else:
+            elif entry.offset >= floor and entry.outcome.shown:
                 updates[entry.profile_id] = update_of(entry)
+            else:
+                quiet += 1
         await asyncio.sleep(0)
-    return _Read(list(updates.values()), swept, Marker(chunk.next_offset, own.fence.last_arrival_ms))
+    return _Read(list(updates.values()), swept, Marker(chunk.next_offset, own.fence.last_arrival_ms), quiet)

@@ -104,7 +104,8 @@ async def _entries(projection: Projection, partition: int, fence: Fence, start: 
     async for record in read_through(projection.log, projection.outcomes, partition, start, stop):
         entry = fence.admit(record)
         if isinstance(entry, Entry):
-            yield entry
+            if entry.outcome.shown:
+                yield entry
         elif entry is not None:
             await projection.writer.mark_swept(partition, entry.segment_ids)
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from octyseg.engine.state import ProfileState, Tag, encode_state
+from octyseg.engine.state import Instance, ProfileState, Tag, encode_state
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import specs
@@ -60,6 +60,12 @@ class Story:
             setattr(after, name, value)
         await self._write(profile_id, after, [])
 
+    async def wait(self, profile_id):
+        """A sequence begins: nothing of it is shown."""
+        after = self._next(profile_id, self.truth[profile_id])
+        after.instances = [Instance("gold", 1, "e", START_MS, 1, START_MS, START_MS, ["e"])]
+        await self._write(profile_id, after, [], shown=False)
+
     async def forget(self, profile_id):
         before = self.truth.get(profile_id, ProfileState())
         after = self._next(profile_id, before)
@@ -113,7 +119,7 @@ class Story:
             ("e",),
         )
 
-    async def _write(self, profile_id, state, changes, forgotten=False):
+    async def _write(self, profile_id, state, changes, forgotten=False, shown=True):
         self.sequences[profile_id] = state.sequence
         self.changes += changes
         if forgotten:
@@ -121,7 +127,7 @@ class Story:
         else:
             self.truth[profile_id] = state
         encoded = None if forgotten else encode_state(state)
-        outcome = Outcome(self.epoch, self.inputs, -1, state.sequence, tuple(changes), encoded)
+        outcome = Outcome(self.epoch, self.inputs, -1, state.sequence, tuple(changes), encoded, shown)
         await self.append((profile_id.encode(), encode(outcome)))
 
 

@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 
 from octyseg.errors import LogDamaged, SettingsError
 from octyseg.log.port import NewRecord
+from octyseg.projection import writer
 from octyseg.stages.projection import ProjectionStage
 from tests.projection.story import (
     NAMESPACE,
@@ -34,6 +35,20 @@ def story(log):
 @pytest.fixture
 def projection(log, redis):
     return projection_of(log, redis)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """Whose profiles were written to Redis, in turn."""
+    ids = []
+    arguments = writer._arguments
+
+    def noted(update, identity_key):
+        ids.append(update.profile_id)
+        return arguments(update, identity_key)
+
+    monkeypatch.setattr(writer, "_arguments", noted)
+    return ids
 
 
 async def agrees(projection, *stories):
@@ -65,6 +80,30 @@ async def test_attributes_change_although_the_sequence_stays(projection, story):
     ada = await projection.reader.profile("ada")
     assert (ada.sequence, ada.customer_id, ada.profile_data) == (1, "c-1", {"plan": "b"})
     assert (ada.has_charged, ada.status, ada.created_at) == (False, "active", 5)
+
+
+async def test_outcomes_that_show_nothing_new_are_not_written(projection, story, written):
+    await story.tag("ada", "gold")
+    await story.wait("ada")
+    await story.wait("ada")
+    await hand_over(ProjectionStage(projection), story.log)
+    assert written == ["ada", "ada"], "by the look at what was missed, and by the chunk"
+    assert await agrees(projection, story)
+    await story.tag("ada")
+    await story.wait("ada")
+    await hand_over(ProjectionStage(projection), story.log, start=3)
+    assert await agrees(projection, story)
+
+
+async def test_what_was_brought_in_at_the_start_is_not_written_again(projection, story, written):
+    await story.tag("ada", "gold")
+    await story.tag("bob", "gold")
+    stage = ProjectionStage(projection)
+    await hand_over(stage, story.log)
+    written.clear()
+    await hand_on(stage, story.log)
+    assert written == []
+    assert await agrees(projection, story)
 
 
 async def test_a_forgotten_profile_is_gone_and_an_older_repeat_does_not_bring_it_back(projection, story):

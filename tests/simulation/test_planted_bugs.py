@@ -9,6 +9,7 @@ from octyseg.engine.obeying import Obeying
 from octyseg.engine.partition import Partition
 from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import decode_state, encode_state
+from octyseg.engine.subject import Subject
 from octyseg.stages import restore
 from octyseg.stages.decisions import Decisions
 from octyseg.stages.live import LiveStage
@@ -169,6 +170,21 @@ def an_event_seen_too_early_is_not_remembered(patch):
     patch.setattr(sequence, "apply_all", apply)
 
 
+def new_attributes_are_not_to_be_shown(patch):
+    patch.setattr(Subject, "touch", lambda subject: setattr(subject, "touched", True))
+
+
+def who_comes_back_is_not_to_be_shown(patch):
+    taken = Partition.take
+
+    def take(partition, profile_id):
+        subject = taken(partition, profile_id)
+        subject.shown = False
+        return subject
+
+    patch.setattr(Partition, "take", take)
+
+
 def handovers_forgotten(patch):
     folded = restore._fold_outcome
 
@@ -255,6 +271,8 @@ BUGS_OF_MERGES = [
     a_circle_goes_on_for_ever,
 ]
 BUGS = [
+    new_attributes_are_not_to_be_shown,
+    who_comes_back_is_not_to_be_shown,
     handovers_forgotten,
     ready_is_not_written_down,
     nobody_is_judged_when_a_segment_becomes_ready,

@@ -55,7 +55,9 @@ def test_the_seeds_reach_every_crash_point_and_every_kind_of_trouble():
         counts.update(world.counts)
         reasons.update(world.reasons)
     assert {f"crash at {point}" for point in (*CRASH_POINTS, *TAGS_CRASH_POINTS)} <= counts.keys()
-    assert {"pauses", "fenced", "deaths", "repeats", "tags deaths"} <= {name for name, count in counts.items() if count}
+    assert {"pauses", "fenced", "deaths", "repeats", "tags deaths", "shown", "quiet"} <= {
+        name for name, count in counts.items() if count
+    }
     assert {"matched", "contradicted", "expired", "late_event", "erased"} <= reasons.keys()
     assert {"definition_changed", "definition_deleted"} <= reasons.keys()
 

@@ -16,6 +16,7 @@ from octyseg.model.segment import InSegment, Performed
 from octyseg.projection.content import content_of
 from octyseg.stages import restore
 from octyseg.stages.fold import fold
+from octyseg.stages.outcomes import Entry, Fence, state_in
 from tests.simulation.histories import BAD_COMMANDS
 from tests.simulation.oracle import expected_changes
 from tests.simulation.oracle_dynamic import Past, expected_turns, is_member, leaves, readable
@@ -56,6 +57,7 @@ async def _judge(world, partition):
     await _compare_dead_letters(world, partition, events, commands)
     _compare_members(world, partition, events)
     await _compare_states(world, partition)
+    await _compare_shown(world, partition)
     count = sum(map(len, changes.values()))
     world.counts.update(events=len(events), commands=len(commands), changes=count, repeats=len(published) - count)
     world.reasons.update(change.reason for of_profile in changes.values() for change in of_profile)
@@ -65,6 +67,21 @@ async def _read(world, topic, partition):
     world.read_limit = 1_000_000
     end = (await world.log.ends(NAMESPACE + topic, [partition]))[partition]
     return [one async for one in read_through(world.log, NAMESPACE + topic, partition, 0, end)]
+
+
+async def _compare_shown(world, partition):
+    """An outcome that says it shows nothing new leaves what Redis shows of its profile as it was."""
+    fence, shown = Fence("simulation"), {}
+    for record in await _read(world, "outcomes", partition):
+        entry = fence.admit(record)
+        if not isinstance(entry, Entry):
+            continue
+        profile_id, outcome = entry.profile_id, entry.outcome
+        content = None if outcome.state is None else content_of(state_in(profile_id, outcome.state))
+        if not outcome.shown and content != shown.get(profile_id):
+            raise Wrong(f"{outcome} of {profile_id} is not to be shown, and it was {shown.get(profile_id)}")
+        shown[profile_id] = content
+        world.counts["shown" if outcome.shown else "quiet"] += 1
 
 
 def _once(published):
