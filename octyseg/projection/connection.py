@@ -88,6 +88,12 @@ async def execute(pipe: Pipeline) -> list[Any]:
     return answers
 
 
+async def life_of(redis: Redis) -> str:
+    """The server's name for its present life: another one after every start."""
+    with answering():
+        return str((await redis.info("server"))["run_id"])
+
+
 async def refuse_eviction(redis: Redis) -> None:
     """SettingsError unless the server keeps what it was given; INFO also answers where CONFIG is closed."""
     with answering():

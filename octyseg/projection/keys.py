@@ -44,6 +44,10 @@ class Keys:
         """Hash: up to which offset the partition's outcomes are in."""
         return f"{self._prefix}marker:{partition}"
 
+    def repair(self, partition: int, token: str) -> str:
+        """There while a repair is under way; gone when Redis loses its content meanwhile."""
+        return f"{self._prefix}repair:{partition}:{token}"
+
     def swept(self, segment_id: str) -> str:
         """Set: the partitions that hold no tag of a deleted segment any more."""
         return f"{self._prefix}swept:{segment_id}"

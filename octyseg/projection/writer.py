@@ -5,6 +5,7 @@ changes nothing: the partition's marker tells the outcomes that are in, and a pr
 an older state from replacing a newer one. Any call may raise ProjectionUnavailable; then call again.
 """
 
+import secrets
 from collections.abc import Iterable, Sequence
 from enum import Enum
 from importlib.resources import files
@@ -13,11 +14,13 @@ from typing import NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
-from octyseg.projection.connection import answering, execute, refuse_eviction
+from octyseg.projection.connection import answering, execute, life_of, refuse_eviction
 from octyseg.projection.content import Content, identity_in
 from octyseg.projection.keys import Keys
 
 BATCH = 500
+# Longer than a repair takes; the key of one that was broken off goes then.
+REPAIR_S = 24 * 60 * 60
 # One call of the script; the server does nothing else meanwhile (about 1 ms).
 PER_CALL = 100
 _LOST = -1
@@ -50,6 +53,17 @@ class Repair(Enum):
     REPLACE = "replace"  # in any case: what is there is of another log
 
 
+class Repairing(NamedTuple):
+    """A repair under way, and how its end knows that Redis still has what it was given on the way.
+
+    `token` names a key of its own, gone with everything else. `life` is the server's: one that came back from
+    a snapshot has that key, and not what it was given after the snapshot.
+    """
+
+    token: str
+    life: str
+
+
 class Written(NamedTuple):
     """How many updates changed something; `lost` when Redis does not hold what was written before."""
 
@@ -67,9 +81,9 @@ class Writer:
         # The account's authenticated_id_key, by which profiles are found to be one person.
         self.identity_key: str | None = None
         scripts = files("octyseg.projection") / "scripts"
-        self._apply, self._advance, self._remove, self._expel = (
+        self._apply, self._advance, self._finish, self._remove, self._expel = (
             redis.register_script((scripts / f"{name}.lua").read_text())
-            for name in ("apply", "advance", "remove", "expel")
+            for name in ("apply", "advance", "finish", "remove", "expel")
         )
 
     async def refuse_eviction(self) -> None:
@@ -82,7 +96,7 @@ class Writer:
             offset, arrived_at = await self._redis.hmget(self._keys.marker(partition), ["offset", "arrived_at"])
         return None if offset is None or arrived_at is None else Marker(int(offset), int(arrived_at))
 
-    async def apply(self, partition: int, updates: Sequence[Update], floor: int | Repair, reached: Marker) -> Written:
+    async def apply(self, partition: int, updates: Sequence[Update], floor: int, reached: Marker) -> Written:
         """Put these updates in, and then the marker at `reached`.
 
         `floor` is where this writer last left the marker: when Redis has less, it lost something, nothing
@@ -94,15 +108,36 @@ class Writer:
             if _LOST in answers:
                 return Written(applied, 0, lost=True)
             applied += sum(answers)
-        word = floor.value if isinstance(floor, Repair) else floor
         with answering():
-            answer = await self._advance([self._keys.marker(partition)], [word, *reached])
+            answer = await self._advance([self._keys.marker(partition)], [floor, *reached])
         return Written(applied, len(updates) - applied, lost=answer == _LOST)
+
+    async def begin(self, partition: int) -> Repairing:
+        """A repair of the partition begins, before anything of it is looked at; `finish` ends it."""
+        repairing = Repairing(secrets.token_hex(8), await life_of(self._redis))
+        with answering():
+            await self._redis.set(self._keys.repair(partition, repairing.token), "", ex=REPAIR_S)
+        return repairing
 
     async def put(self, partition: int, updates: Sequence[Update], repair: Repair) -> None:
         """Write states read back from the log; the marker stays."""
         for first in range(0, len(updates), BATCH):
             await self._put(partition, updates[first : first + BATCH], repair)
+
+    async def finish(self, partition: int, repairing: Repairing, repair: Repair, reached: Marker) -> bool:
+        """Put the marker at `reached`; False when Redis lost what it was given since the repair began."""
+        marker = self._keys.marker(partition)
+        if await life_of(self._redis) != repairing.life:
+            return False
+        with answering():
+            answer = await self._finish(
+                [marker, self._keys.repair(partition, repairing.token)], [repair.value, *reached]
+            )
+        if await life_of(self._redis) != repairing.life:
+            with answering():
+                await self._redis.delete(marker)
+            return False
+        return bool(answer != _LOST)
 
     async def remove(self, partition: int, versions: Iterable[tuple[str, str]]) -> None:
         """Take out these profiles, those (id, version) that still have this version."""

@@ -1,10 +1,11 @@
 """Brings one partition of the projection to where its outcomes are: by catching up, or by making it again.
 
 Called by the projection stage before its first write and when Redis lost something, and by verbs that
-read alone. In place: what is right stays visible all the time. A stage may be writing meanwhile.
+read alone. In place: what is right stays visible all the time. A stage may be writing meanwhile, and Redis
+may lose its content while it is given it: then all of it is done again.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import NamedTuple
 
 from octyseg import logs, metrics
@@ -33,23 +34,57 @@ class Projection(NamedTuple):
         return self.namespace + "outcomes"
 
 
+class _Repaired(NamedTuple):
+    """How far the partition is in, and how its marker gets there."""
+
+    reached: Marker
+    repair: Repair
+
+
 async def settle(projection: Projection, partition: int) -> Marker:
     """The partition is at the end of its outcomes when this returns; tells how far that is."""
     await projection.writer.refuse_eviction()
-    marker = await projection.writer.marker(partition)
-    if marker is None:
-        return await rebuild(projection, partition, Repair.REBUILD, "nothing there")
-    first = (await projection.log.starts(projection.outcomes, [partition]))[partition]
-    end = (await projection.log.ends(projection.outcomes, [partition]))[partition]
-    if marker.offset > end or not await _is_of_this_log(projection, partition, marker):
-        return await rebuild(projection, partition, Repair.REPLACE, "of another log")
-    if marker.offset < first:
-        return await rebuild(projection, partition, Repair.REBUILD, "too far behind")
-    return await _catch_up(projection, partition, marker)
+    return await _until_kept(projection, partition, lambda: _settled(projection, partition))
 
 
 async def rebuild(projection: Projection, partition: int, repair: Repair, cause: str) -> Marker:
     """Make the partition again from the states in the log; tells how far it is then."""
+    return await _until_kept(projection, partition, lambda: _rebuilt(projection, partition, repair, cause))
+
+
+async def expel_strays(projection: Projection) -> int:
+    """Take memberships out that no profile's tags know, over all partitions; tells how many were looked at."""
+    found = 0
+    async for strays in projection.reader.strays():
+        await projection.writer.expel(strays)
+        found += len(strays)
+    return found
+
+
+async def _until_kept(projection: Projection, partition: int, work: Callable[[], Awaitable[_Repaired]]) -> Marker:
+    """The marker moves when Redis has kept everything that was put since the work began."""
+    while True:
+        repairing = await projection.writer.begin(partition)
+        reached, repair = await work()
+        if await projection.writer.finish(partition, repairing, repair, reached):
+            return reached
+        _logger.warning("redis lost its content during a repair, repairing again", partition=partition)
+
+
+async def _settled(projection: Projection, partition: int) -> _Repaired:
+    marker = await projection.writer.marker(partition)
+    if marker is None:
+        return await _rebuilt(projection, partition, Repair.REBUILD, "nothing there")
+    first = (await projection.log.starts(projection.outcomes, [partition]))[partition]
+    end = (await projection.log.ends(projection.outcomes, [partition]))[partition]
+    if marker.offset > end or not await _is_of_this_log(projection, partition, marker):
+        return await _rebuilt(projection, partition, Repair.REPLACE, "of another log")
+    if marker.offset < first:
+        return await _rebuilt(projection, partition, Repair.REBUILD, "too far behind")
+    return _Repaired(await _catch_up(projection, partition, marker), Repair.REBUILD)
+
+
+async def _rebuilt(projection: Projection, partition: int, repair: Repair, cause: str) -> _Repaired:
     metrics.PROJECTION_REBUILDS.labels(cause).inc()
     with metrics.RESTORE_SECONDS.labels("projection").time():
         # Looked at before the log is read: who comes later is not missing from the fold but newer.
@@ -68,20 +103,10 @@ async def rebuild(projection: Projection, partition: int, repair: Repair, cause:
         for start in range(0, len(gone), BATCH):
             await projection.writer.remove(partition, gone[start : start + BATCH])
         reached = Marker(folded.end, await _arrival_before(projection, partition, folded.end))
-        await projection.writer.apply(partition, [], repair, reached)
         if folded.states:
             _logger.info("projection rebuilt", partition=partition, profiles=len(folded.states), cause=cause)
         # A profile that a stage forgot while its older state was being put comes out again here.
-        return await _catch_up(projection, partition, reached, folded.epoch)
-
-
-async def expel_strays(projection: Projection) -> int:
-    """Take memberships out that no profile's tags know, over all partitions; tells how many were looked at."""
-    found = 0
-    async for strays in projection.reader.strays():
-        await projection.writer.expel(strays)
-        found += len(strays)
-    return found
+        return _Repaired(await _catch_up(projection, partition, reached, folded.epoch), repair)
 
 
 async def _catch_up(projection: Projection, partition: int, marker: Marker, epoch: int | None = None) -> Marker:
@@ -95,9 +120,8 @@ async def _catch_up(projection: Projection, partition: int, marker: Marker, epoc
         if len(updates) == BATCH:
             await projection.writer.put(partition, list(updates.values()), Repair.REBUILD)
             updates.clear()
-    reached = Marker(end, fence.last_arrival_ms if end > marker.offset else marker.arrived_at_ms)
-    await projection.writer.apply(partition, list(updates.values()), Repair.REBUILD, reached)
-    return reached
+    await projection.writer.put(partition, list(updates.values()), Repair.REBUILD)
+    return Marker(end, fence.last_arrival_ms if end > marker.offset else marker.arrived_at_ms)
 
 
 async def _entries(projection: Projection, partition: int, fence: Fence, start: int, stop: int) -> AsyncIterator[Entry]:

@@ -5,14 +5,15 @@ made again from there. Its marker says how far of both topics it holds. Any call
 ProjectionUnavailable; then call again.
 """
 
+import secrets
 from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import msgspec
 from redis.asyncio import Redis
 
-from octyseg.projection.connection import answering, execute, refuse_eviction
+from octyseg.projection.connection import answering, execute, life_of, refuse_eviction
 from octyseg.webhooks.breaker import CLOSED, Breaker
 from octyseg.webhooks.delivery import Delivery
 
@@ -48,7 +49,10 @@ class Queue:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._prefix = f"{prefix}webhooks:"
-        self._put = redis.register_script((files("octyseg.webhooks") / "scripts" / "put.lua").read_text())
+        scripts = files("octyseg.webhooks") / "scripts"
+        self._put, self._mark = (
+            redis.register_script((scripts / f"{name}.lua").read_text()) for name in ("put", "mark")
+        )
 
     async def refuse_eviction(self) -> None:
         """SettingsError when the server is set to drop what it was given."""
@@ -66,10 +70,9 @@ class Queue:
         Without deliveries the marker's other half stays: settlements may have moved it meanwhile.
         """
         answers = await self._put_all(partition, deliveries, str(floor))
-        if _LOST in answers or (not answers and not await self._has(partition, floor)):
+        if _LOST in answers:
             return False
-        await self._mark(partition, reached._asdict() if deliveries else {"tags": reached.tags})
-        return True
+        return await self._move(partition, reached._asdict() if deliveries else {"tags": reached.tags}, floor=floor)
 
     async def replay(self, partition: int, deliveries: Sequence[Delivery]) -> None:
         """Schedule these again, whatever became of them before; their `due_at_ms` says when."""
@@ -77,14 +80,9 @@ class Queue:
         await self._put_all(partition, deliveries, "")
 
     async def make_again(self, partition: int, deliveries: Sequence[Delivery], reached: Marker) -> None:
-        """Put exactly these in the place of what there is of the partition."""
-        names = await self.lanes(partition)
-        keys = [self._key(lane, partition) + name for lane in ("first", "retry") for name in names]
-        kept = [self._key(part, partition) for part in ("marker", "deliveries", "lanes")]
-        with answering():
-            await self._redis.delete(*kept, *keys)
-        await self._put_all(partition, deliveries, "")
-        await self._mark(partition, reached._asdict())
+        """Put exactly these in the place of what there is of the partition; again, if they are lost meanwhile."""
+        while not await self._make(partition, deliveries, reached):
+            pass
 
     async def lanes(self, partition: int) -> set[str]:
         """The endpoints that have, or had, deliveries of the partition."""
@@ -142,6 +140,21 @@ class Queue:
             packed = cast("bytes | None", await self._redis.hget(self._prefix + "breakers", endpoint))
         return CLOSED if packed is None else _unpack_breaker(packed)
 
+    async def _make(self, partition: int, deliveries: Sequence[Delivery], reached: Marker) -> bool:
+        """False when the server was emptied, or came back from a snapshot, after it was given some of them."""
+        life, making = await life_of(self._redis), secrets.token_hex(8)
+        names = await self.lanes(partition)
+        keys = [self._key(lane, partition) + name for lane in ("first", "retry") for name in names]
+        pipe = self._redis.pipeline(transaction=True)
+        pipe.delete(*(self._key(part, partition) for part in ("marker", "deliveries", "lanes")), *keys)
+        pipe.hset(self._key("marker", partition), "making", making)
+        await execute(pipe)
+        await self._put_all(partition, deliveries, "")
+        if await life_of(self._redis) != life:
+            return False
+        moved = await self._move(partition, reached._asdict(), making=making)
+        return moved and await life_of(self._redis) == life
+
     async def _put_all(self, partition: int, deliveries: Sequence[Delivery], floor: str) -> list[int]:
         keys = [self._key(part, partition) for part in ("marker", "deliveries", "lanes")]
         lanes = [self._key("first", partition), self._key("retry", partition), self._prefix + "seen:"]
@@ -151,13 +164,12 @@ class Queue:
             await self._put(keys, [floor, *lanes, MARK_MS, *flat], client=pipe)
         return await execute(pipe) if deliveries else []
 
-    async def _has(self, partition: int, floor: int) -> bool:
-        marker = await self.marker(partition)
-        return marker is not None and marker.tags >= floor
-
-    async def _mark(self, partition: int, values: Any) -> None:
+    async def _move(self, partition: int, to: dict[str, int], *, floor: int | str = "", making: str = "") -> bool:
+        """Move the marker if it is as it was left, at `floor` or `making`."""
+        flat = [part for item in to.items() for part in item]
         with answering():
-            await self._redis.hset(self._key("marker", partition), mapping=values)
+            answer = await self._mark([self._key("marker", partition)], [floor, making, *flat])
+        return bool(answer != _LOST)
 
     async def _look_up(self, partition: int, ids: Collection[bytes]) -> list[Delivery]:
         if not ids:

@@ -330,6 +330,27 @@ BUGS = (
         "tests/projection",
     ),
     Bug(
+        "a repair is believed whatever Redis lost meanwhile",
+        "octyseg/projection/scripts/finish.lua",
+        "if redis.call('DEL', KEYS[2]) == 0 then return -1 end\n",
+        "redis.call('DEL', KEYS[2])\n",
+        "tests/projection/test_repair.py",
+    ),
+    Bug(
+        "a schedule is believed whatever Redis lost meanwhile",
+        "octyseg/webhooks/scripts/mark.lua",
+        "if redis.call('HGET', KEYS[1], 'making') ~= ARGV[2] then return -1 end",
+        "",
+        "tests/webhooks/test_queue.py",
+    ),
+    Bug(
+        "outcomes that show something new are passed over",
+        "octyseg/stages/projection.py",
+        "elif entry.offset >= floor and entry.outcome.shown:",
+        "elif entry.offset >= floor and entry.outcome.changes:",
+        "tests/projection/test_projection_stage.py",
+    ),
+    Bug(
         "changes of an owner that lost its partition are published",
         "octyseg/stages/outcomes.py",
         "        if epoch < self.epoch:\n",

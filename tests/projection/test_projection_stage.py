@@ -76,10 +76,14 @@ async def test_attributes_change_although_the_sequence_stays(projection, story):
     await story.tag("ada", "gold")
     await story.describe("ada", customer_id="c-1", profile_data={"plan": "a", "n": 1.5}, has_charged=False)
     await story.describe("ada", customer_id="c-1", profile_data={"plan": "b"}, created_at_ms=5, status="active")
-    await hand_over(ProjectionStage(projection), story.log)
+    stage = ProjectionStage(projection)
+    await hand_over(stage, story.log)
     ada = await projection.reader.profile("ada")
     assert (ada.sequence, ada.customer_id, ada.profile_data) == (1, "c-1", {"plan": "b"})
     assert (ada.has_charged, ada.status, ada.created_at) == (False, "active", 5)
+    await story.describe("ada", status="gone")
+    await hand_on(stage, story.log, start=3)
+    assert (await projection.reader.profile("ada")).status == "gone"
 
 
 async def test_outcomes_that_show_nothing_new_are_not_written(projection, story, written):

@@ -1,5 +1,6 @@
 import pytest
 
+from octyseg.projection import writer
 from octyseg.projection.content import Digest
 from octyseg.projection.writer import Repair
 from octyseg.stages import repair
@@ -92,6 +93,51 @@ async def test_nothing_that_is_right_disappears_while_it_is_made_again(settled, 
     await rebuild(settled, 0, Repair.REBUILD, "asked for")
     assert seen
     assert all(members == {"gold": 2, "new": 2} for members in seen)
+
+
+@pytest.mark.parametrize("is_asked_for", [True, False])
+@pytest.mark.parametrize("is_empty", [True, False])
+async def test_content_that_is_lost_during_a_repair_is_put_again(settled, story, monkeypatch, is_asked_for, is_empty):
+    """The server is emptied when something was put already: nothing may say then that all of it is in."""
+    await story.tag("max", "gold")
+    redis, put, losses = settled.writer._redis, settled.writer.put, [1, 1]
+    if is_empty:
+        await redis.flushall()
+
+    async def then_lost(*arguments):
+        await put(*arguments)
+        if losses:
+            losses.pop()
+            await redis.flushall()
+
+    monkeypatch.setattr(settled.writer, "put", then_lost)
+    await (rebuild(settled, 0, Repair.REBUILD, "asked for") if is_asked_for else settle(settled, 0))
+    assert losses == []
+    assert await differences(settled) == []
+    assert await settled.reader.digest() == digest_of(story)
+
+
+@pytest.mark.parametrize("looks_before", [1, 2])
+async def test_a_server_that_comes_back_during_a_repair_is_given_all_again(settled, story, monkeypatch, looks_before):
+    """Its snapshot has the repair's key, and not what was put after it."""
+    redis, put = settled.writer._redis, settled.writer.put
+    lives = ["first"] * looks_before + ["second"] * 4
+    begun_with = len(lives) - 1
+    await redis.flushall()
+
+    async def life(_redis):
+        return lives.pop(0)
+
+    async def then_lost(*arguments):
+        await put(*arguments)
+        if len(lives) == begun_with:
+            await redis.delete("octyseg:profile:ada")
+
+    monkeypatch.setattr(writer, "life_of", life)
+    monkeypatch.setattr(settled.writer, "put", then_lost)
+    await settle(settled, 0)
+    assert await differences(settled) == []
+    assert await settled.reader.digest() == digest_of(story)
 
 
 async def test_a_stage_that_writes_during_a_rebuild_is_not_set_back(settled, story, monkeypatch):

@@ -11,7 +11,7 @@ PREFIX = "octyseg:"
 @pytest.fixture
 async def writer(redis):
     writer = Writer(redis, PREFIX)
-    await writer.apply(0, [], Repair.REBUILD, Marker(10, 1))
+    assert await writer.finish(0, await writer.begin(0), Repair.REBUILD, Marker(10, 1))
     return writer
 
 
@@ -46,6 +46,22 @@ async def test_the_marker_never_goes_back(writer):
     await writer.apply(0, [], 10, Marker(12, 7))
     await writer.apply(0, [], 10, Marker(11, 5))
     assert await writer.marker(0) == (12, 7)
+
+
+@pytest.mark.parametrize(("repair", "reached"), [(Repair.REBUILD, (12, 7)), (Repair.REPLACE, (8, 3))])
+async def test_a_repair_takes_the_marker_back_only_from_another_log(writer, repair, reached):
+    await writer.apply(0, [], 10, Marker(12, 7))
+    assert await writer.finish(0, await writer.begin(0), repair, Marker(8, 3))
+    assert await writer.marker(0) == reached
+
+
+async def test_a_repair_ends_once_and_hinders_no_other(writer, redis):
+    first, second = await writer.begin(0), await writer.begin(0)
+    assert await writer.finish(0, second, Repair.REBUILD, Marker(12, 1))
+    assert await writer.finish(0, first, Repair.REBUILD, Marker(11, 1))
+    assert not await writer.finish(0, first, Repair.REBUILD, Marker(13, 1))
+    assert await writer.marker(0) == (12, 1)
+    assert await redis.keys("*repair*") == []
 
 
 @pytest.mark.parametrize("floor", [11, 12])

@@ -3,9 +3,7 @@
 -- KEYS  marker of the partition
 -- ARGV  floor, offset, arrival time of the record before `offset` (0: there is none)
 local reached = tonumber(redis.call('HGET', KEYS[1], 'offset'))
-if ARGV[1] ~= 'replace' then
-  if ARGV[1] ~= 'rebuild' and (not reached or reached < tonumber(ARGV[1])) then return -1 end
-  if reached and tonumber(ARGV[2]) < reached then return 0 end
-end
+if not reached or reached < tonumber(ARGV[1]) then return -1 end
+if tonumber(ARGV[2]) < reached then return 0 end
 redis.call('HSET', KEYS[1], 'offset', ARGV[2], 'arrived_at', ARGV[3])
 return 1
