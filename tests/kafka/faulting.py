@@ -26,8 +26,13 @@ class Run:
         self.fleet = fleet
         self.capsys = capsys
 
-    async def under(self, faults, seed=1, count=EVENTS, rate_per_s=RATE_PER_S, affliction=None, **more):
-        """`affliction` is what is wrong with each slot's worker from its first start on: see tests.kafka.afflicted."""
+    async def under(
+        self, faults, seed=1, count=EVENTS, rate_per_s=RATE_PER_S, affliction=None, on_events=False, **more
+    ):
+        """`affliction` is what is wrong with each slot's worker from its first start on: see tests.kafka.afflicted.
+
+        `on_events`: events go on until the last fault is healed, however long that takes.
+        """
         for slot in SLOTS:
             self.fleet.start(slot, **(affliction or {}).get(slot, {}))
         await self.fleet.until(self.fleet.is_open, "every partition has an owner")
@@ -35,7 +40,7 @@ class Run:
         storm = Storm(self.fleet, shoppers)
         async with asyncio.TaskGroup() as group:
             group.create_task(shoppers.run())
-            group.create_task(storm.rage(faults))
+            group.create_task(storm.rage(faults, on_events=on_events))
         return await self.reckon(storm, seed)
 
     async def reckon(self, storm, seed):

@@ -8,11 +8,13 @@ from octyseg.log.topics import partition_of
 from octyseg.traffic.patterns import simulate
 
 PROFILES = 10_000
+# So much longer may it take than it was meant to.
+MOST_TIMES = 10
 _WAKE_EVERY_S = 0.05
 
 
 class Shoppers:
-    """`sent` events of `count` are acknowledged; `run` ends when all are.
+    """`sent` events are acknowledged; `run` ends when `count` are, and not while something `needs_more`.
 
     `spoil` may change what is sent to a partition, and `only_partition` leaves out profiles of all others.
     """
@@ -24,6 +26,7 @@ class Shoppers:
         self.count = count
         self.lasts_s = count / rate_per_s
         self.sent = 0
+        self.needs_more = False
         self._rate_per_s = rate_per_s
         self._seed = seed
         self._spoil = spoil
@@ -34,11 +37,13 @@ class Shoppers:
         partitions = len(self.fleet.numbers)
         places = {}
         due = []
-        events = simulate(self._profiles, self.count, self._rate_per_s, self._seed, time.time_ns() // 1_000_000)
-        event = next(events, None)
-        while event is not None or due:
+        most = self.count * MOST_TIMES
+        events = simulate(self._profiles, most, self._rate_per_s, self._seed, time.time_ns() // 1_000_000)
+        event = next(events)
+        while self.sent < (most if self.needs_more else self.count):
             now_ms = time.time_ns() // 1_000_000
-            while event is not None and event.at_ms <= now_ms:
+            room = (most if self.needs_more else self.count) - self.sent
+            while event is not None and event.at_ms <= now_ms and len(due) < room:
                 due.append(event)
                 event = next(events, None)
             records = {}

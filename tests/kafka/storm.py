@@ -14,8 +14,9 @@ class Storm:
         self.recoveries = []
         self.outages = []
 
-    async def rage(self, faults):
-        """`faults` are functions of this storm, spread evenly over the events."""
+    async def rage(self, faults, *, on_events=False):
+        """`faults` are functions of this storm, spread evenly over the events. `on_events`: none begins without any."""
+        self.shoppers.needs_more = on_events
         for number, fault in enumerate(faults, 1):
             share = self.shoppers.count * number // (len(faults) + 1)
             deadline_s = self.shoppers.lasts_s + 120
@@ -25,6 +26,7 @@ class Storm:
             await fault(self)
             await self.fleet.until(lambda before=before: self._moved(before), "recovery")
             self.recoveries.append((begun_s, time.monotonic() - begun_s))
+        self.shoppers.needs_more = False
 
     async def has_sent(self, count):
         return self.shoppers.sent >= min(count, self.shoppers.count)
@@ -34,7 +36,7 @@ class Storm:
 
     async def _moved(self, before):
         """Two appends a partition at least, as the first is an owner's claim, or there is nothing left to do."""
-        if self.shoppers.sent == self.shoppers.count and await self.fleet.all_read():
+        if self.shoppers.sent >= self.shoppers.count and await self.fleet.all_read():
             return True
         outcomes, tags = await self._reached()
         on = all(outcomes[number] > before[0][number] + 1 for number in outcomes)

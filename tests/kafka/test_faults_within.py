@@ -100,7 +100,7 @@ async def test_f19_dead_between_any_two_steps(run, seed):
         bad = [NewRecord(record.key, b"not json") for record in records if chance.random() < 0.02]
         return [*records, *bad]
 
-    await run.under(faults, seed, rate_per_s=rate_per_s, spoil=spoil)
+    await run.under(faults, seed, rate_per_s=rate_per_s, spoil=spoil, on_events=True)
     assert sum(run.fleet.ended.values()) == len(POINTS)
 
 
