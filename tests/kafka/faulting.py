@@ -27,7 +27,7 @@ class Run:
         self.capsys = capsys
 
     async def under(
-        self, faults, seed=1, count=EVENTS, rate_per_s=RATE_PER_S, affliction=None, on_events=False, **more
+        self, faults, seed=1, *, count=EVENTS, rate_per_s=RATE_PER_S, affliction=None, on_events=False, **more
     ):
         """`affliction` is what is wrong with each slot's worker from its first start on: see tests.kafka.afflicted.
 
