@@ -17,9 +17,9 @@ SEED = int(os.environ.get("OCTYSEG_TEST_SEED", "1"))
 RATE_PER_S = 3_000
 # Aimed at: 5 s, of which half is the start of a Python process. The fault matrix, which has the machine for itself,
 # holds 9; here other tests run beside it, so on a slow machine the measure is what the workers needed to start in
-# this very run. Were dead members waited for, the kills would add up to 77 s.
+# this very run: 2.4 starts alone, 3.1 beside other work. Were dead members waited for, the kills would add up to 77 s.
 STANDSTILL_S = 9
-STANDSTILL_STARTS = 3
+STANDSTILL_STARTS = 5
 
 
 @pytest.mark.timeout(300)
