@@ -157,7 +157,10 @@ class ProjectionStage:
 
 
 async def _read(own: _Partition, chunk: Chunk) -> _Read:
-    """What stands below the floor is in, and will be whatever Redis loses: who settles a partition reads to its end."""
+    """What of a chunk is to be written.
+
+    What stands below the floor is in, and will be whatever Redis loses: who settles a partition reads to its end.
+    """
     updates: dict[str, Update] = {}
     swept: set[str] = set()
     quiet = 0
