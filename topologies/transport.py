@@ -5,6 +5,7 @@ assignment, rebalance and the rhythm of commits; which offset may be committed i
 alone, because Faust acks a message also when its agent failed, and keeps lists of every offset.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import Any, ClassVar, cast
@@ -14,6 +15,7 @@ from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode import Service
+from mode.threads import ServiceThread
 
 from octyseg.log.kafka_batches import chunk_of, keep_batches
 from octyseg.log.kafka_client import translated
@@ -27,10 +29,41 @@ _LOOK_AGAIN_S = 0.02
 Committed = Callable[[str, int, int], Awaitable[None]]
 
 
-class ConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust comes without types for mypy
-    """The thread that owns aiokafka's consumer."""
+class OnTheLoop:
+    """What mode starts and stops as the thread of a service: no thread, but a task of the loop it is called on.
+
+    A thread beside a loop that always has work to do costs more than it does: the two hand Python's lock to
+    each other at every packet.
+    """
+
+    def __init__(self, service: ServiceThread) -> None:
+        self._service = service
+        self._serving: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Serve until the service is told to stop."""
+        self._serving = asyncio.create_task(self._service._serve())  # noqa: SLF001 - what a thread of mode runs
+        self._serving.add_done_callback(self._ended)
+
+    def stop(self) -> None:
+        """The service has shut down when this is called; there is no thread to wait for."""
+
+    def _ended(self, serving: asyncio.Task[None]) -> None:
+        """Whoever waits for the end hears of it; why it failed, if it did, the service has told."""
+        if serving.cancelled() or serving.exception() is not None:
+            self._service.set_shutdown()
+
+
+class ConsumerOnTheLoop(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # Faust comes without types for mypy
+    """The owner of aiokafka's consumer, on the loop of everything else."""
 
     logger = _logger
+
+    def __init__(self, consumer: "Consumer", **kwargs: Any) -> None:
+        super().__init__(consumer, thread_loop=consumer.loop, Worker=OnTheLoop, **kwargs)
+
+    async def _gather_remaining_tasks(self) -> None:
+        """The tasks that are left on the loop are everybody's."""
 
     def _create_consumer(self, loop: Any) -> AIOKafkaConsumer:
         consumer = super()._create_consumer(loop)
@@ -85,10 +118,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # as above
 
     def is_member(self) -> bool:
         """Whether the group has taken this process in."""
-        return cast("ConsumerThread", self._thread).is_member()
+        return cast("ConsumerOnTheLoop", self._thread).is_member()
 
-    def _new_consumer_thread(self) -> ConsumerThread:
-        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> ConsumerOnTheLoop:
+        return ConsumerOnTheLoop(self, loop=self.loop, beacon=self.beacon)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - the signature is Faust's
         """One message per partition.

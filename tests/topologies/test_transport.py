@@ -1,9 +1,13 @@
 """The chunk transport's own accounting: what is committed is what was handled, and nothing else."""
 
+import asyncio
+import threading
+
 import faust.transport
 import pytest
 from aiokafka import TopicPartition
 from faust.types import TP
+from mode.threads import QueueServiceThread
 from yarl import URL
 
 from octyseg.log.kafka_batches import FetchedBatch, chunk_of
@@ -15,8 +19,8 @@ EVENTS = "octyseg.events"
 FIRST, SECOND = TP(EVENTS, 0), TP(EVENTS, 1)
 
 
-class Thread:
-    """Stands for the thread with aiokafka's consumer."""
+class Owner:
+    """Stands for the owner of aiokafka's consumer."""
 
     def __init__(self):
         self.commits = []
@@ -39,16 +43,56 @@ async def app():
 
 
 @pytest.fixture
-async def thread():
-    return Thread()
+async def owner():
+    return Owner()
 
 
 @pytest.fixture
-async def consumer(app, thread):
+async def consumer(app, owner):
     consumer = app.consumer
-    consumer._thread.thread_loop.close()
-    consumer._thread = thread
+    consumer._thread = owner
     return consumer
+
+
+class Service(QueueServiceThread):
+    """A service as mode runs it in threads."""
+
+    def __init__(self, fails=False):
+        super().__init__(thread_loop=asyncio.get_running_loop(), Worker=transport.OnTheLoop)
+        self._fails = fails
+
+    async def on_start(self):
+        if self._fails:
+            raise ConnectionError("nobody is there")
+
+    async def _gather_remaining_tasks(self):
+        """The loop is the test's."""
+
+    async def where(self):
+        return threading.current_thread()
+
+
+async def test_what_mode_runs_in_a_thread_is_served_on_the_loop_until_it_is_told_to_stop():
+    before = threading.active_count()
+    service = Service()
+    await service.start()
+    assert threading.active_count() == before
+    assert await service.call_thread(service.where) is threading.current_thread()
+    await asyncio.wait_for(service.stop(), 10)
+
+
+async def test_a_service_that_cannot_start_says_why_to_who_started_it():
+    service = Service(fails=True)
+    with pytest.raises(ConnectionError, match="nobody is there"):
+        await service.start()
+    await asyncio.wait_for(service.stop(), 10)
+
+
+async def test_the_consumer_that_ends_leaves_the_other_tasks_of_the_loop_alone(app):
+    other = asyncio.create_task(asyncio.sleep(60))
+    await app.consumer._thread._gather_remaining_tasks()
+    assert not other.cancelled()
+    assert other.cancel()
 
 
 def test_faust_finds_the_transport_by_its_address():
@@ -63,7 +107,7 @@ async def test_the_app_tells_kafka_what_makes_a_restart_quick(app):
     assert str(app.conf.canonical_url) == "http://slot-0"
 
 
-async def test_what_was_handled_is_committed_and_the_stage_is_told(consumer, thread):
+async def test_what_was_handled_is_committed_and_the_stage_is_told(consumer, owner):
     told = []
 
     async def on_committed(*place):
@@ -73,42 +117,42 @@ async def test_what_was_handled_is_committed_and_the_stage_is_told(consumer, thr
     consumer.handled(EVENTS, 0, 7)
     consumer.handled(EVENTS, 0, 9)
     assert await consumer.commit()
-    assert thread.commits == [{FIRST: 9}]
+    assert owner.commits == [{FIRST: 9}]
     assert told == [(EVENTS, 0, 9)]
     assert consumer.committed_offsets() == {(EVENTS, 0): 9, (EVENTS, 1): None}
 
 
-async def test_what_is_committed_is_not_committed_again(consumer, thread):
+async def test_what_is_committed_is_not_committed_again(consumer, owner):
     consumer.handled(EVENTS, 0, 9)
     await consumer.commit()
     await consumer.commit()
     consumer.handled(EVENTS, 1, 3)
     await consumer.commit()
-    assert thread.commits == [{FIRST: 9}, {SECOND: 3}]
+    assert owner.commits == [{FIRST: 9}, {SECOND: 3}]
 
 
-async def test_a_commit_that_failed_is_tried_again(consumer, thread):
-    thread.answer = False
+async def test_a_commit_that_failed_is_tried_again(consumer, owner):
+    owner.answer = False
     consumer.handled(EVENTS, 0, 9)
     assert not await consumer.commit()
     assert consumer.committed_offsets()[EVENTS, 0] is None
-    thread.answer = True
+    owner.answer = True
     assert await consumer.commit()
-    assert thread.commits == [{FIRST: 9}, {FIRST: 9}]
+    assert owner.commits == [{FIRST: 9}, {FIRST: 9}]
 
 
-async def test_a_partition_that_is_not_ours_is_not_committed(consumer, thread):
-    thread.mine = {SECOND}
+async def test_a_partition_that_is_not_ours_is_not_committed(consumer, owner):
+    owner.mine = {SECOND}
     consumer.handled(EVENTS, 0, 9)
     assert not await consumer.commit()
-    assert thread.commits == []
+    assert owner.commits == []
 
 
-async def test_what_faust_notes_of_acks_is_neither_committed_nor_kept(consumer, thread):
+async def test_what_faust_notes_of_acks_is_neither_committed_nor_kept(consumer, owner):
     consumer._acked[FIRST] += [1, 2, 3]
     consumer._acked_index[FIRST] |= {1, 2, 3}
     assert not await consumer.commit()
-    assert thread.commits == []
+    assert owner.commits == []
     assert not consumer._acked
     assert not consumer._acked_index
 
@@ -118,7 +162,7 @@ async def test_gaps_between_chunks_are_not_noted(consumer):
     assert not consumer._gap[FIRST]
 
 
-async def test_another_assignment_forgets_what_was_not_committed(consumer, thread):
+async def test_another_assignment_forgets_what_was_not_committed(consumer, owner):
     async def assigned(*_):
         """Nothing follows here."""
 
@@ -127,7 +171,7 @@ async def test_another_assignment_forgets_what_was_not_committed(consumer, threa
     consumer.handled(EVENTS, 0, 9)
     await consumer.on_partitions_assigned({FIRST}, 2)
     assert not await consumer.commit()
-    assert thread.commits == []
+    assert owner.commits == []
 
 
 async def test_a_chunk_travels_as_one_message_at_the_place_of_its_last_record(consumer):
@@ -137,28 +181,28 @@ async def test_a_chunk_travels_as_one_message_at_the_place_of_its_last_record(co
     assert (message.tp, message.offset, message.generation_id) == (FIRST, 8, 3)
 
 
-async def test_chunks_of_an_assignment_that_is_over_are_not_given_away(consumer, thread):
+async def test_chunks_of_an_assignment_that_is_over_are_not_given_away(consumer, owner):
     old, new = (chunk_of(TopicPartition(EVENTS, 0), [FetchedBatch(None, 4, 9)], generation=g) for g in (1, 2))
     answers = [{FIRST: old}, {FIRST: new}]
 
     async def getmany(active, wait_s):
         return answers.pop(0)
 
-    thread.getmany = getmany
+    owner.getmany = getmany
     consumer.app.consumer_generation_id = 2
     consumer._set_active_tps({FIRST})
     assert [message.value async for _, message in consumer.getmany(1.0)] == []
     assert [message.value async for _, message in consumer.getmany(1.0)] == [new]
 
 
-async def test_a_chunk_that_comes_before_the_flow_goes_on_is_given_away_then(consumer, thread):
+async def test_a_chunk_that_comes_before_the_flow_goes_on_is_given_away_then(consumer, owner):
     early = {tp: chunk_of(TopicPartition(*tp), [FetchedBatch(None, 4, 9)], generation=2) for tp in (FIRST, SECOND)}
 
     async def getmany(active, wait_s):
         consumer.stop_flow()
         return early
 
-    thread.getmany = getmany
+    owner.getmany = getmany
     consumer.app.consumer_generation_id = 2
     consumer._set_active_tps({FIRST, SECOND})
     assert [message.value async for _, message in consumer.getmany(1.0)] == []
@@ -166,13 +210,13 @@ async def test_a_chunk_that_comes_before_the_flow_goes_on_is_given_away_then(con
     assert [message.value async for _, message in consumer.getmany(1.0)] == list(early.values())
 
 
-async def test_a_chunk_that_is_quicker_than_the_news_of_its_assignment_waits_for_it(consumer, thread):
+async def test_a_chunk_that_is_quicker_than_the_news_of_its_assignment_waits_for_it(consumer, owner):
     early = chunk_of(TopicPartition(EVENTS, 0), [FetchedBatch(None, 4, 9)], generation=2)
 
     async def getmany(active, wait_s):
         return {FIRST: early}
 
-    thread.getmany = getmany
+    owner.getmany = getmany
     consumer.app.consumer_generation_id = 1
     consumer._set_active_tps({FIRST})
     assert [message.value async for _, message in consumer.getmany(1.0)] == []
@@ -180,14 +224,14 @@ async def test_a_chunk_that_is_quicker_than_the_news_of_its_assignment_waits_for
     assert [message.value async for _, message in consumer.getmany(1.0)] == [early]
 
 
-async def test_reading_does_not_sleep_through_a_buffer_that_empties(consumer, thread):
+async def test_reading_does_not_sleep_through_a_buffer_that_empties(consumer, owner):
     timeouts = []
 
     async def getmany(active, wait_s):
         timeouts.append(wait_s)
         return {}
 
-    thread.getmany = getmany
+    owner.getmany = getmany
     consumer._set_active_tps({FIRST, SECOND})
     assert [pair async for pair in consumer.getmany(1.0)] == []
     consumer.on_buffer_full(SECOND)
