@@ -7,6 +7,7 @@ need no broker are run, and it says so.
 import argparse
 import asyncio
 import itertools
+import secrets
 import sys
 import tempfile
 from collections import defaultdict
@@ -34,6 +35,8 @@ class Bench:
         self._url = url
         self._events = events
         self._console = console
+        # Another bench may work on the same broker, or have left topics there that are still going.
+        self._name = f"bench-{secrets.token_hex(3)}"
         self._numbers = itertools.count()
         self._read: Settings | None = None
         self.rounds: defaultdict[str, list[Measured]] = defaultdict(list)
@@ -59,7 +62,7 @@ class Bench:
         if row.needs == "events" and self._read is not None:
             return self._read
         assert self._url is not None, "the row was left out without a broker"
-        settings = Settings(log=self._url, namespace=f"bench{next(self._numbers)}.", partitions=PARTITIONS)
+        settings = Settings(log=self._url, namespace=f"{self._name}-{next(self._numbers)}.", partitions=PARTITIONS)
         load = loading.load_states if row.needs == "states" else loading.load_events
         asyncio.run(load(settings, events))
         if row.needs == "events":

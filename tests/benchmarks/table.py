@@ -31,5 +31,6 @@ ROWS = (
     Row("g", "the engine alone, records in memory", "nothing", "engine", most_events=300_000, repeats=False),
     Row("h", "webhooks to a fast receiver, one process", "nothing", "webhooks", most_events=5_000, repeats=False),
     Row("i", "a tags worker behind it: octyseg.tags and Redis", "own", "downstream", repeats=False),
+    Row("j", "the same detection hand-written for Flink", "own", "flink"),
 )
 KEYS = tuple(row.key for row in ROWS)
