@@ -24,19 +24,37 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def kafka_broker(tmp_path_factory):
-    """A running broker that nobody may stop; whoever needs to kill one makes their own with `new_broker`."""
+    """A running broker that nobody may stop."""
     _need_java()
-    broker = Broker(tmp_path_factory.mktemp("kafka") / "data")
+    broker = Broker(tmp_path_factory.mktemp("kafka") / "data", short_lived=True)
     broker.start()
     yield broker
     broker.stop()
 
 
+@pytest.fixture(scope="session")
+def shared_mortal(tmp_path_factory):
+    """See mortal_broker."""
+    _need_java()
+    broker = Broker(tmp_path_factory.mktemp("mortal") / "data", short_lived=True)
+    yield broker
+    broker.kill()
+
+
+@pytest.fixture
+def mortal_broker(shared_mortal):
+    """A running broker that may be killed and started again; topics of other tests are on it."""
+    if not shared_mortal.is_running:
+        shared_mortal.kill()
+        shared_mortal.start()
+    return shared_mortal
+
+
 @pytest.fixture
 def new_broker(tmp_path):
-    """A running broker of this test's own, to be killed and restarted."""
+    """A running broker of this test's own."""
     _need_java()
-    broker = Broker(tmp_path / "kafka")
+    broker = Broker(tmp_path / "kafka", short_lived=True)
     broker.start()
     yield broker
     broker.kill()

@@ -18,12 +18,16 @@ import tempfile
 import time
 import uuid
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
 from deploy.kafka.jars import jars
 from deploy.kafka.properties import properties
 
+# Whoever starts it is a thread, to setpriv: one that lives as long as this process.
+_STARTER = ThreadPoolExecutor(1, "kafka-broker")
 _LOGGING = Path(__file__).parent / "log4j2.properties"
 # An ApiVersions request of version 0, which every broker answers without knowing who asks.
 _HELLO = struct.pack(">ihhih", 10, 18, 0, 1, -1)
@@ -36,7 +40,8 @@ class BrokerFailed(RuntimeError):
 class Broker:
     """One broker process and its data directory. Calls block; made for threads without an event loop.
 
-    `more` are properties beside the usual ones, `users` the names and passwords that SCRAM knows.
+    `more` are properties beside the usual ones, `users` the names and passwords that SCRAM knows. One that is
+    `short_lived` is there sooner, and slower if it gets much to do.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class Broker:
         *,
         more: Mapping[str, str] | None = None,
         users: Mapping[str, str] | None = None,
+        short_lived: bool = False,
     ) -> None:
         self.data = data
         self.port = port or free_port()
@@ -54,6 +60,8 @@ class Broker:
         self._more = more or {}
         self._users = users or {}
         self._heap = heap
+        # Half of what a start costs goes into compiling well what is hardly run.
+        self._compiling = ["-XX:TieredStopAtLevel=1"] if short_lived else []
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -65,6 +73,11 @@ class Broker:
     def url(self) -> str:
         """What OCTYSEG_LOG takes."""
         return f"kafka://{self.server}"
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -118,12 +131,19 @@ class Broker:
         return self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config), *users)
 
     def _java(self, *arguments: str) -> "subprocess.Popen[bytes]":
-        options = [f"-Xmx{self._heap}", "-Xms128m", "-XX:+UseSerialGC", f"-Dlog4j2.configurationFile={_LOGGING}"]
+        options = [
+            f"-Xmx{self._heap}",
+            "-Xms128m",
+            "-XX:+UseSerialGC",
+            *self._compiling,
+            f"-Dlog4j2.configurationFile={_LOGGING}",
+        ]
         command = ["java", *options, "-cp", f"{jars()}/*", *arguments]
         # A broker must not outlive whoever started it, not even one that was killed.
         guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with (self.data / "broker.out").open("ab") as out:
-            return subprocess.Popen([*guard, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=out)  # noqa: S603 - our own words
+            start = partial(subprocess.Popen, [*guard, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+            return _STARTER.submit(start).result()
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0) as asked:

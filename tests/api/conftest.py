@@ -90,14 +90,14 @@ class Server:
             self.told.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
     running = Server(tmp_path_factory.mktemp("api"))
     yield running
     assert running.stop() == 0, (running.directory / "told").read_text()[-3000:]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def client(server):
     with server.client() as opened:
         yield opened

@@ -56,7 +56,7 @@ def secured_broker(directory):
         "ssl.truststore.type": "PEM",
         "ssl.truststore.location": str(authorities),
     }
-    broker = Broker(directory / "kafka", port, more=more, users={USERNAME: PASSWORD})
+    broker = Broker(directory / "kafka", port, more=more, users={USERNAME: PASSWORD}, short_lived=True)
     return Secured(
         broker,
         f"kafka://127.0.0.1:{with_password}",

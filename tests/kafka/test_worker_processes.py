@@ -48,10 +48,10 @@ async def test_sigterm_in_the_middle_commits_everything_and_repeats_nothing(quie
     await redis_equals(fleet, verdict)
 
 
-async def test_workers_that_find_no_broker_wait_and_say_so_in_one_line(new_broker, new_fleet):
-    fleet = await new_fleet(new_broker)
+async def test_workers_that_find_no_broker_wait_and_say_so_in_one_line(mortal_broker, new_fleet):
+    fleet = await new_fleet(mortal_broker)
     await shop(fleet)
-    await asyncio.to_thread(new_broker.kill)
+    await asyncio.to_thread(mortal_broker.kill)
     for slot in SLOTS:
         fleet.start(slot)
 
@@ -59,7 +59,7 @@ async def test_workers_that_find_no_broker_wait_and_say_so_in_one_line(new_broke
         return all("kafka does not answer" in fleet.told(slot).read_text() for slot in SLOTS)
 
     await fleet.until(told, "the workers say what they wait for")
-    await asyncio.to_thread(new_broker.start)
+    await asyncio.to_thread(mortal_broker.start)
     verdict = await settled_verdict(fleet)
     assert not verdict.faults, verdict.examples[:3]
     assert verdict.changes > 0

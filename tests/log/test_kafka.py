@@ -152,13 +152,15 @@ async def test_compacted_partitions_are_read_past_their_gaps_as_a_plain_consumer
     assert [offset for offset, *_ in read][-1] == end - 1
 
 
-async def test_an_append_waits_for_a_broker_that_is_killed_and_comes_back_and_is_written_once(new_broker, open_log):
-    log = await open_log(new_broker.server)
-    topic = await made(log, "events", 2)
+async def test_an_append_waits_for_a_broker_that_is_killed_and_comes_back_and_is_written_once(
+    mortal_broker, open_log, topic_name
+):
+    log = await open_log(mortal_broker.server)
+    topic = await made(log, topic_name(), 2)
     await log.append(topic, 0, numbered(1))
-    new_broker.kill()
+    mortal_broker.kill()
     appends = [asyncio.create_task(log.append(topic, n % 2, numbered(1, n))) for n in range(1, 7)]
-    await asyncio.to_thread(new_broker.start)
+    await asyncio.to_thread(mortal_broker.start)
     acknowledged = await asyncio.gather(*appends)
     assert all(one.next_offset == one.first_offset + 1 for one in acknowledged)
     assert await log.ends(topic, [0, 1]) == {0: 4, 1: 3}
@@ -166,16 +168,16 @@ async def test_an_append_waits_for_a_broker_that_is_killed_and_comes_back_and_is
     assert [key for _, _, key, _, _ in kept] == [b"k0", b"k2", b"k4", b"k6"]
 
 
-async def test_a_reader_goes_on_after_its_broker_was_killed(new_broker, open_log):
-    log = await open_log(new_broker.server)
-    topic = await made(log, "events")
+async def test_a_reader_goes_on_after_its_broker_was_killed(mortal_broker, open_log, topic_name):
+    log = await open_log(mortal_broker.server)
+    topic = await made(log, topic_name())
     await log.append(topic, 0, numbered(3))
     reader = log.reader()
     reader.seek(topic, 0, 0)
     offsets = [r.offset for chunk in await reader.read(DEADLINE_S) for batch in chunk.batches for r in batch]
-    new_broker.kill()
+    mortal_broker.kill()
     assert await reader.read(0.3) == []
-    await asyncio.to_thread(new_broker.start)
+    await asyncio.to_thread(mortal_broker.start)
     await log.append(topic, 0, numbered(2, 3))
     deadline = time.monotonic() + DEADLINE_S
     while len(offsets) < 5:
@@ -185,32 +187,32 @@ async def test_a_reader_goes_on_after_its_broker_was_killed(new_broker, open_log
     assert offsets == [0, 1, 2, 3, 4]
 
 
-async def test_an_append_without_a_broker_gives_up_and_is_never_written_later(new_broker, open_log):
-    log = await open_log(new_broker.server, patience_s=1.0, request_timeout_s=1.0)
-    topic = await made(log, "events")
+async def test_an_append_without_a_broker_gives_up_and_is_never_written_later(mortal_broker, open_log, topic_name):
+    log = await open_log(mortal_broker.server, patience_s=1.0, request_timeout_s=1.0)
+    topic = await made(log, topic_name())
     await log.append(topic, 0, numbered(1))
-    new_broker.kill()
-    with pytest.raises(LogUnavailable, match="appending to events-0"):
+    mortal_broker.kill()
+    with pytest.raises(LogUnavailable, match=f"appending to {topic}-0"):
         await log.append(topic, 0, numbered(1, 1))
     with pytest.raises(LogUnavailable, match="asking for ends"):
         await log.ends(topic, [0])
-    await asyncio.to_thread(new_broker.start)
-    again = await open_log(new_broker.server)
+    await asyncio.to_thread(mortal_broker.start)
+    again = await open_log(mortal_broker.server)
     await again.append(topic, 0, numbered(1, 2))
     assert [key for _, _, key, _, _ in await batched_read(again, topic, 2)] == [b"k0", b"k2"]
     assert (await log.append(topic, 0, numbered(1, 3))).first_offset == 2, "a new producer took the old one's place"
 
 
-async def test_a_reader_that_found_no_broker_finds_it_at_a_later_read(new_broker, open_log):
-    log = await open_log(new_broker.server, patience_s=1.0, request_timeout_s=1.0)
-    topic = await made(log, "events")
+async def test_a_reader_that_found_no_broker_finds_it_at_a_later_read(mortal_broker, open_log, topic_name):
+    log = await open_log(mortal_broker.server, patience_s=1.0, request_timeout_s=1.0)
+    topic = await made(log, topic_name())
     await log.append(topic, 0, numbered(2))
-    new_broker.kill()
+    mortal_broker.kill()
     reader = log.reader()
     reader.seek(topic, 0, 0)
     with pytest.raises(LogUnavailable, match="connecting"):
         await reader.read(0.1)
-    await asyncio.to_thread(new_broker.start)
+    await asyncio.to_thread(mortal_broker.start)
     (chunk,) = await reader.read(DEADLINE_S)
     await reader.close()
     assert chunk.next_offset == 2
