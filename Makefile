@@ -62,8 +62,9 @@ faults: setup ## the long fault matrix on a real broker
 soak: setup ## traffic and rebalances, and the memory of workers, e.g. make soak MINUTES=30
 	OCTYSEG_SOAK_MINUTES=$(MINUTES) $(RUN) -m pytest tests/kafka/test_soak.py --timeout 36000 -o faulthandler_timeout=40000
 
-simulate: setup ## the seeded simulation, e.g. make simulate SEEDS=100000
-	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) $(RUN) -m pytest tests/simulation --timeout 36000 -o faulthandler_timeout=40000
+simulate: setup ## the seeded simulation, e.g. make simulate SEEDS=100000, and every law on ten times the cases
+	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) OCTYSEG_TEST_LENGTH=10 $(RUN) -m pytest tests/simulation tests/engine tests/history \
+		-m 'not kafka' --timeout 36000 -o faulthandler_timeout=40000
 
 schema: setup ## write the JSON Schema of definition files again
 	$(RUN) -m octyseg.model.definitions.schema > docs/schema/definitions.schema.json

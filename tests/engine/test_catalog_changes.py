@@ -1,7 +1,7 @@
 """Definitions that change while profiles hold something of them: edits, deletions, bounded sweeps."""
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octyseg.engine.catalog import Catalog
@@ -12,6 +12,7 @@ from tests.engine.histories import records, segments
 from tests.engine.story import RULES, START_MS, TOPIC, Told, left_cart, segment
 from tests.engine.test_laws import drain
 from tests.simulation.oracle import Revision, expected_changes
+from tests.tries import tries
 
 
 def test_an_edit_of_the_rules_takes_the_tags_back_without_webhooks():
@@ -89,7 +90,7 @@ def edits(draw, held):
     return edited
 
 
-@settings(max_examples=300, deadline=None)
+@tries(150)
 @given(segments(), records(), st.data())
 def test_the_engine_agrees_with_the_oracle_across_an_edit(held, records, data):
     edited = data.draw(edits(held))

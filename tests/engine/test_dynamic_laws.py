@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octyseg.engine.catalog import Catalog
@@ -16,11 +16,11 @@ from tests.engine.rules import dynamic_segments
 from tests.engine.story import FUTURE_MS, GRACE_MS, RULES, TOPIC
 from tests.engine.test_laws import created_at, drain
 from tests.simulation.oracle_dynamic import Past, Turn, expected_turns, leaves, members_as_of, readable
+from tests.tries import tries
 
 pytestmark = pytest.mark.slow
 
-often = settings(max_examples=150, deadline=None)
-seldom = settings(max_examples=100, deadline=None)
+often, seldom = tries(75), tries(50)
 
 
 def partition_of(segments, *, built=True):

@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from octyseg.engine.catalog import Catalog
@@ -12,9 +12,9 @@ from tests.engine.agreement import assert_agreement, told_by
 from tests.engine.histories import records, segments
 from tests.engine.story import FUTURE_MS, HORIZON_MS, MAX_AGE_MS, RULES, TOPIC
 from tests.simulation.oracle import expected_changes
+from tests.tries import tries
 
-often = settings(max_examples=400, deadline=None)
-seldom = settings(max_examples=150, deadline=None)
+often, seldom = tries(200), tries(75)
 
 
 def drain(partition):

@@ -1,7 +1,7 @@
 """Dynamic segments: history says of any instant who the members are, as the stream and the plain words do."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octyseg.engine.catalog import Catalog
@@ -14,6 +14,7 @@ from tests.engine.rules import dynamic_segments
 from tests.engine.story import GRACE_MS, RULES, TOPIC
 from tests.history.test_past import NOW_MS, written
 from tests.simulation.oracle_dynamic import members_as_of, readable
+from tests.tries import tries
 
 pytestmark = pytest.mark.slow
 
@@ -36,7 +37,7 @@ def streamed(segments, records, as_of_ms):
 
 
 @given(dynamic_segments(), records(), st.sampled_from([0, 1, 20, 49, 50, 99, 100, 250]))
-@settings(max_examples=60, deadline=None)
+@tries(30)
 def test_stream_and_history_and_the_plain_words_agree(segments, records, later_ms):
     known = [(record, at_ms) for record, _, at_ms in readable(records, RULES)]
     taken = [at_ms for _, at_ms in known]

@@ -3,13 +3,14 @@
 import json
 
 import pytest
-from hypothesis import given, note, settings
+from hypothesis import given, note
 from hypothesis import strategies as st
 
 from octyseg.history.evaluate import asked_in, evaluate
 from octyseg.history.source import of_lines
 from octyseg.model.definitions.definition import EventStep, SegmentDefinition
 from tests.history.oracle import DAY_MS, Happened, is_past_member
+from tests.tries import tries
 
 pytestmark = pytest.mark.slow
 
@@ -94,7 +95,7 @@ def refuse(number, refusal):
 
 
 @given(definitions(), EVENTS, st.sampled_from([(), (("ada", "gold"),), (("ada", 1), ("eve", True))]))
-@settings(max_examples=60, deadline=None)
+@tries(30)
 def test_members_are_those_of_the_plain_words(found, events, plans):
     history = of_lines(written(events, plans), NOW_MS, refuse)
     members = evaluate(asked_in(found), history, NOW_MS)

@@ -10,7 +10,7 @@ from tests.simulation.shrink import shrunken, told
 from tests.simulation.test_simulation import outcome_of
 from tests.simulation.verdict import run
 
-SEEDS = int(os.environ.get("OCTYSEG_SIMULATION_SEEDS", "2500")) // 5
+SEEDS = int(os.environ.get("OCTYSEG_SIMULATION_SEEDS", "2000")) // 4
 FIRST = int(os.environ.get("OCTYSEG_SIMULATION_FIRST", "0"))
 
 

@@ -1,7 +1,7 @@
 """Replaying a file of records says what the oracle says of the same records, arrived at their own time."""
 
 import msgspec
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from octyseg.engine.catalog import Catalog
@@ -10,6 +10,7 @@ from tests.engine.agreement import assert_agreement
 from tests.engine.histories import records, segments
 from tests.engine.story import RULES
 from tests.simulation.oracle import expected_changes
+from tests.tries import tries
 
 
 class Told(msgspec.Struct):
@@ -18,7 +19,7 @@ class Told(msgspec.Struct):
     changes: list
 
 
-@settings(max_examples=200, deadline=None)
+@tries(100)
 @given(segments(), records(), st.sampled_from([0, 20, 350]))
 def test_a_replay_agrees_with_the_oracle(segments, records, grace_ms):
     rules = msgspec.structs.replace(RULES, grace_ms=grace_ms, forgets=False)

@@ -14,7 +14,7 @@ from tests.simulation.plan import Produce
 from tests.simulation.shrink import shrunken, told
 from tests.simulation.verdict import run
 
-SEEDS = int(os.environ.get("OCTYSEG_SIMULATION_SEEDS", "2500"))
+SEEDS = int(os.environ.get("OCTYSEG_SIMULATION_SEEDS", "2000"))
 FIRST = int(os.environ.get("OCTYSEG_SIMULATION_FIRST", "0"))
 BLOCK = 500
 BLOCKS = [
