@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import itertools
 import secrets
+import shutil
 import sys
 import tempfile
 from collections import defaultdict
@@ -83,6 +84,10 @@ def main() -> int:
             f"[bold red]NO {' AND NO '.join(missing).upper()} HERE: ROWS {left_out} ARE NOT MEASURED[/bold red]"
         )
         rows = [row for row in rows if row.needs == "nothing"]
+    elif shutil.which("javac") is None and any(row.module == "flink" for row in rows):
+        missing = ["javac"]
+        console.print("[bold red]NO JAVAC HERE, ONLY A JRE: ROW j IS NOT MEASURED[/bold red]")
+        rows = [row for row in rows if row.module != "flink"]
     with tempfile.TemporaryDirectory(prefix="octyseg-bench-") as scratch:
         broker = None
         if any(row.needs != "nothing" for row in rows):

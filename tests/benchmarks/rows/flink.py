@@ -7,6 +7,7 @@ the JVM has compiled what it runs often.
 
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -26,7 +27,7 @@ _OPENED = ("java.util", "java.lang", "java.time")
 def measure(settings: Settings, events: int) -> Measured:
     """Detect in so many events."""
     maven = ["mvn", "-q", "-B", "-f", _POM, "compile", "dependency:copy-dependencies"]
-    subprocess.run([*maven, f"-DoutputDirectory={_BUILT / 'libs'}"], stdout=subprocess.DEVNULL, check=True)
+    subprocess.run([*maven, f"-DoutputDirectory={_BUILT / 'libs'}"], stdout=sys.stderr, check=True)
     with tempfile.TemporaryDirectory(prefix="octyseg-flink-") as scratch:
         definitions = Path(scratch) / "definitions.json"
         definitions.write_bytes(msgspec.json.encode([_written(segment) for segment in traffic.segments()]))
