@@ -114,14 +114,15 @@ class Lanes:
 
     async def take(self, chunk: Chunk) -> None:
         """Handle the chunk if it is of the present assignment; waits for the assignment and the opening."""
-        async with self._assigned:
+        if self._generation < chunk.generation:
             # The first chunks may be quicker than the news of the assignment that they belong to.
-            await self._assigned.wait_for(lambda: self._generation >= chunk.generation)
+            async with self._assigned:
+                await self._assigned.wait_for(lambda: self._generation >= chunk.generation)
         lane = self._lanes.get(chunk.partition)
         if lane is None:
             return
         async with lane.turn:
-            if lane.opening is not None:
+            if lane.opening is not None and not lane.opening.done():
                 await asyncio.wait([lane.opening])
             if not self._flows or lane.is_closed or not lane.is_open or chunk.generation != self._generation:
                 return

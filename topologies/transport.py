@@ -7,10 +7,10 @@ alone, because Faust acks a message also when its agent failed, and keeps lists 
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, ClassVar, cast
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
@@ -19,12 +19,15 @@ from mode.threads import ServiceThread
 
 from octyseg.log.kafka_batches import chunk_of, keep_batches
 from octyseg.log.kafka_client import translated
+from octyseg.log.kafka_pacing import pace_fetches
 from octyseg.log.port import Chunk
 
 # Under the name of the library, whose own chatter is not what operators look for.
 _logger = logging.getLogger("faust.transport")
 
 _LOOK_AGAIN_S = 0.02
+_FETCH_EVERY_S = 0.02
+_WAIT_S = 1.0
 
 Committed = Callable[[str, int, int], Awaitable[None]]
 
@@ -61,6 +64,8 @@ class ConsumerOnTheLoop(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # 
 
     def __init__(self, consumer: "Consumer", **kwargs: Any) -> None:
         super().__init__(consumer, thread_loop=consumer.loop, Worker=OnTheLoop, **kwargs)
+        self._places: Collection[TopicPartition] = frozenset()
+        self._assigned: set[TP] = set()
 
     async def _gather_remaining_tasks(self) -> None:
         """The tasks that are left on the loop are everybody's."""
@@ -68,6 +73,7 @@ class ConsumerOnTheLoop(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # 
     def _create_consumer(self, loop: Any) -> AIOKafkaConsumer:
         consumer = super()._create_consumer(loop)
         keep_batches(consumer)
+        pace_fetches(consumer, _FETCH_EVERY_S)
         return consumer
 
     async def _fetch_records(
@@ -90,6 +96,13 @@ class ConsumerOnTheLoop(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # 
         return {
             TP(place.topic, place.partition): chunk_of(place, batches, generation) for place, batches in fetched.items()
         }
+
+    def assignment(self) -> set[TP]:
+        """The partitions we have, which Faust asks for once for each that it commits."""
+        places = self._ensure_consumer().assignment()
+        if places is not self._places:
+            self._places, self._assigned = places, {TP(*place) for place in places}
+        return self._assigned.copy()
 
     def is_member(self) -> bool:
         """Whether the group has taken this process in."""
@@ -122,6 +135,22 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # as above
 
     def _new_consumer_thread(self) -> ConsumerOnTheLoop:
         return ConsumerOnTheLoop(self, loop=self.loop, beacon=self.beacon)
+
+    async def _drain_messages(self, fetcher: Service) -> None:
+        """Hand chunks to their actors until the fetcher or the consumer is told to stop.
+
+        Faust makes four tasks for each message to hear of a flow that stops while it is handed over. This
+        never waits: nobody reads from a partition whose buffer is full, and a flow that stands still gives
+        nothing away.
+        """
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for _, message in self.getmany(timeout=_WAIT_S):
+                    await self.callback(message)
+                await asyncio.sleep(0)
+        except (*self.consumer_stopped_errors, asyncio.CancelledError):
+            if not self.app.should_stop:
+                raise
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - the signature is Faust's
         """One message per partition.

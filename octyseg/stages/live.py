@@ -157,12 +157,13 @@ class LiveStage:
                 decisions = Decisions()
                 # Producers' batches may be tiny or huge; what is fed at once decides how long others wait.
                 records = chain.from_iterable(chunk.batches)
-                for first in records:
+                for lot, first in enumerate(records):
+                    if lot:
+                        await asyncio.sleep(0)
                     some = chain((first,), islice(records, RECORDS_PER_FEED - 1))
                     decisions.add(
                         held.engine.feed(chunk.topic, some) if chunk.topic == self._events else held.engine.obey(some)
                     )
-                    await asyncio.sleep(0)
                 self._pass_by("live.decided")
                 if decisions.refused:
                     source = (chunk.topic, chunk.partition)

@@ -44,12 +44,13 @@ class TagsStage:
         fence, position = self._fences[chunk.partition], self._positions[chunk.partition]
         records = []
         with metrics.CHUNK_SECONDS.labels(self.name).time():
-            for batch in chunk.batches:
+            for number, batch in enumerate(chunk.batches):
+                if number:
+                    await asyncio.sleep(0)
                 for entry in fence.walk(batch, position):
                     if isinstance(entry, Entry):
                         key = entry.profile_id.encode()
                         records += [NewRecord(key, to_json(change)) for change in entry.outcome.changes]
-                await asyncio.sleep(0)
             self._pass_by("tags.read")
             if records:
                 await self._log.append(self._output, chunk.partition, records)

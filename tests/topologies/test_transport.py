@@ -2,10 +2,12 @@
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import faust.transport
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import ConsumerStoppedError
 from faust.types import TP
 from mode.threads import QueueServiceThread
 from yarl import URL
@@ -222,6 +224,62 @@ async def test_a_chunk_that_is_quicker_than_the_news_of_its_assignment_waits_for
     assert [message.value async for _, message in consumer.getmany(1.0)] == []
     consumer.app.consumer_generation_id = 2
     assert [message.value async for _, message in consumer.getmany(1.0)] == [early]
+
+
+async def test_chunks_are_handed_over_until_the_fetcher_is_told_to_stop(consumer, owner):
+    chunks = [chunk_of(TopicPartition(EVENTS, 0), [FetchedBatch(None, at, at + 5)]) for at in (0, 5)]
+    fetcher = SimpleNamespace(should_stop=False)
+    handed = []
+
+    async def getmany(active, wait_s):
+        return {FIRST: chunks[len(handed)]}
+
+    async def hand_over(message):
+        handed.append(message.value)
+        fetcher.should_stop = handed == chunks
+
+    owner.getmany, consumer.callback = getmany, hand_over
+    consumer.app.consumer_generation_id = 0
+    consumer._set_active_tps({FIRST})
+    async with asyncio.timeout(10):
+        await consumer._drain_messages(fetcher)
+    assert handed == chunks
+
+
+@pytest.mark.parametrize("error", [ConsumerStoppedError, asyncio.CancelledError])
+async def test_a_reading_that_is_ended_is_no_failure_only_while_the_app_stops(consumer, owner, error):
+    async def getmany(active, wait_s):
+        raise error
+
+    owner.getmany = getmany
+    consumer._set_active_tps({FIRST})
+    with pytest.raises(error):
+        await consumer._drain_messages(SimpleNamespace(should_stop=False))
+    consumer.app._stopped.set()
+    await consumer._drain_messages(SimpleNamespace(should_stop=False))
+
+
+async def test_the_partitions_we_have_are_those_of_the_last_assignment(consumer):
+    owner = transport.ConsumerOnTheLoop(consumer)
+    places = frozenset({TopicPartition(EVENTS, 0)})
+    owner._consumer = SimpleNamespace(assignment=lambda: places)
+    mine = owner.assignment()
+    assert mine == {FIRST}
+    assert all(isinstance(place, TP) for place in mine)
+    mine.clear()
+    assert owner.assignment() == {FIRST}
+    places = frozenset({TopicPartition(EVENTS, 1)})
+    assert owner.assignment() == {SECOND}
+
+
+async def test_fetches_of_a_worker_follow_each_other_at_a_pace(app, monkeypatch):
+    paced = []
+    monkeypatch.setattr(transport, "pace_fetches", lambda consumer, every_s: paced.append((consumer, every_s)))
+    consumer = transport.ConsumerOnTheLoop(app.consumer)._create_consumer(app.loop)
+    ((given, every_s),) = paced
+    await consumer.stop()
+    assert given is consumer
+    assert 0 < every_s < 0.1
 
 
 async def test_reading_does_not_sleep_through_a_buffer_that_empties(consumer, owner):

@@ -1,7 +1,7 @@
 """A log, the worker processes on it and somebody who looks at the `tags` topic.
 
 On the embedded log one process runs all stages, as `octyseg dev` does; on Kafka one runs the live stage and
-one the tags stage. Processes end with the scene.
+one the tags stage, and events come from a producer of aiokafka. Processes end with the scene.
 """
 
 import asyncio
@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
 
 from octyseg.hosting.opening import open_log
 from octyseg.log.port import Appended, Log, NewRecord
@@ -26,6 +28,7 @@ from tests.benchmarks.processes import environment
 DEFINITIONS = Path(__file__).with_name("definitions.yaml")
 MIN_EXP_TIMEFRAME = 0.01
 DEADLINE_S = 60.0
+_LINGER_MS = 5
 
 Seen = Callable[[PublicChange, float], None]
 
@@ -33,9 +36,10 @@ Seen = Callable[[PublicChange, float], None]
 class Scene:
     """What a measurement works with; `on_change` hears of every change and the second at which it was seen."""
 
-    def __init__(self, settings: Settings, log: Log) -> None:
+    def __init__(self, settings: Settings, log: Log, producer: AIOKafkaProducer | None) -> None:
         self.settings = settings
         self.log = log
+        self._producer = producer
         self.on_change: Seen = _ignore
         self._workers: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -63,11 +67,13 @@ class Scene:
         return "dev" if self.settings.embedded_file else "live"
 
     async def append(self, events: Iterable[TrafficEvent]) -> list[tuple[TrafficEvent, Appended]]:
-        """Append events, those of each partition together, and say when they arrived."""
+        """Append events and say when they arrived."""
+        topic = self.settings.topic("events")
         lots: dict[int, list[TrafficEvent]] = {}
         for event in events:
             lots.setdefault(partition_of(event.profile_id, self.settings.partitions), []).append(event)
-        topic = self.settings.topic("events")
+        if self._producer is not None:
+            return await self._produce(self._producer, topic, lots)
         arrived = await asyncio.gather(
             *(
                 self.log.append(topic, number, [NewRecord(one.profile_id.encode(), one.line) for one in lot])
@@ -75,6 +81,19 @@ class Scene:
             )
         )
         return [(event, told) for lot, told in zip(lots.values(), arrived, strict=True) for event in lot]
+
+    async def _produce(
+        self, producer: AIOKafkaProducer, topic: str, lots: dict[int, list[TrafficEvent]]
+    ) -> list[tuple[TrafficEvent, Appended]]:
+        events = [(number, one) for number, lot in lots.items() for one in lot]
+        sent = [
+            await producer.send(topic, one.line, one.profile_id.encode(), partition=number) for number, one in events
+        ]
+        told = await asyncio.gather(*sent)
+        return [
+            (event, Appended(one.offset, one.offset + 1, one.timestamp))
+            for (_, event), one in zip(events, told, strict=True)
+        ]
 
     async def watch(self) -> None:
         """Read the tags topic from its end until cancelled."""
@@ -98,9 +117,15 @@ class Scene:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Scene]:
     """A scene with its definitions in force and its workers running."""
-    async with open_log(settings) as log:
+    async with AsyncExitStack() as stack:
+        log = await stack.enter_async_context(open_log(settings))
         await define(log, settings, DEFINITIONS, min_exp_timeframe=MIN_EXP_TIMEFRAME)
-        scene = Scene(settings, log)
+        producer = None
+        if settings.kafka_servers:
+            producer = AIOKafkaProducer(bootstrap_servers=settings.kafka_servers, acks="all", linger_ms=_LINGER_MS)
+            await producer.start()
+            stack.push_async_callback(producer.stop)
+        scene = Scene(settings, log, producer)
         watching = asyncio.create_task(scene.watch())
         try:
             for name in ("dev",) if settings.embedded_file else ("live", "tags"):
