@@ -18,6 +18,7 @@ class Consumer:
         self.now_s = 100.0
         self.sent_s = []
         self.fails = False
+        self.answer = SimpleNamespace(topics=[("octyseg.events", [(0, 0, 9, b""), (1, 0, 9, None)])])
         self._client = SimpleNamespace(send=self._send)
 
     async def _send(self, node, request, **options):
@@ -25,7 +26,7 @@ class Consumer:
         self.now_s += 0.005
         if self.fails:
             raise ConnectionError
-        return request
+        return self.answer
 
     async def sleep(self, seconds):
         self.now_s += seconds
@@ -43,7 +44,7 @@ def consumer():
 
 async def test_a_fetch_waits_until_its_broker_answered_long_enough_ago(consumer):
     for _ in range(3):
-        assert await consumer._client.send(1, FETCH) is FETCH
+        assert await consumer._client.send(1, FETCH) is consumer.answer
     assert consumer.sent_s == pytest.approx([100.0, 100.025, 100.05])
 
 
@@ -52,6 +53,13 @@ async def test_a_fetch_after_a_quiet_time_goes_at_once(consumer):
     consumer.now_s = 101.0
     await consumer._client.send(1, FETCH)
     assert consumer.sent_s == [100.0, 101.0]
+
+
+async def test_a_backlog_is_read_without_a_pause(consumer):
+    consumer.answer.topics[0][1][:] = [(number, 0, 9, bytes(50_000)) for number in range(2)]
+    for _ in range(2):
+        await consumer._client.send(1, FETCH)
+    assert consumer.sent_s == pytest.approx([100.0, 100.005])
 
 
 async def test_other_brokers_and_other_questions_do_not_wait(consumer):

@@ -28,7 +28,10 @@ INACTIONS_PER_S = 100
 async def measure(settings: Settings, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
     """All figures of one place."""
     async with scene.opened(settings) as here:
-        found = {"actions": await actions.measure(here, options.rate, options.seconds)}
+        found = {
+            "actions, all match": await actions.measure(here, options.rate, options.seconds),
+            "actions, a fifth": await actions.measure(here, options.rate, options.seconds, every=5),
+        }
         found["inactions"] = await inactions.measure(here, INACTIONS_PER_S, options.seconds)
         if options.pause_s:
             found["inactions after a pause"] = await inactions.measure_return(here, INACTIONS_PER_S, options.pause_s)
@@ -87,7 +90,7 @@ def _table(found: dict[str, dict[str, dict[str, Any]]]) -> Table:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.latency", description=__doc__)
     parser.add_argument("--places", type=_places, default=list(PLACES), help=f"of {','.join(PLACES)}; default: all")
-    parser.add_argument("--rate", type=int, default=1_000, help="events a second that match")
+    parser.add_argument("--rate", type=int, default=1_000, help="events a second")
     parser.add_argument("--seconds", type=float, default=30.0, help="of each measurement")
     parser.add_argument("--pause-s", type=float, default=60.0, help="how long the worker is stopped; 0: not at all")
     parser.add_argument("--output", type=Path, default=OUTPUT)
