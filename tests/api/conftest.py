@@ -117,8 +117,9 @@ def new_server(tmp_path):
         one.stop()
 
 
-def live_segment(name, event_type="charged", **more):
-    """One event makes a member."""
+def live_segment(name, event_type=None, **more):
+    """One event makes a member; its type is the segment's own, as no two segments may mean the same."""
+    event_type = event_type or name.replace(" ", "_")
     steps = [{"event_type": event_type, "exp_timeframe": 0, "action_inaction": "action", "event_properties": {}}]
     own = {"segment_name": name, "segment_type": "live", "segment_sub_type": 1, "segment_timeframe": 0}
     return own | {"event_sequence": steps} | more

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.slow
 
 
 def made(client, name, event_type=None, **more):
-    answer = client.post("/v2/segments", json=live_segment(name, event_type or name.replace(" ", "_"), **more))
+    answer = client.post("/v2/segments", json=live_segment(name, event_type, **more))
     assert answer.status_code == 201, answer.text
     return answer
 
