@@ -37,6 +37,12 @@ class File:
         return {place: self.ends[place] for place in places}
 
 
+async def expect_news(waiting):
+    """The wait ends because there is news: its patience of a minute would end it too."""
+    async with asyncio.timeout(20):
+        await waiting
+
+
 @pytest.fixture
 def file():
     return File()
@@ -58,13 +64,13 @@ async def until(condition):
 
 
 async def test_a_partition_that_was_never_looked_at_is_news(watch, file):
-    await watch.news({("events", 7): 0}, 60)
+    await expect_news(watch.news({("events", 7): 0}, 60))
     assert file.versions_asked == 0
 
 
 async def test_a_partition_beyond_its_position_is_news_at_once(watch, file):
     watch.moved({A: 3})
-    await watch.news({A: 2}, 60)
+    await expect_news(watch.news({A: 2}, 60))
     assert file.versions_asked == 0
 
 
@@ -73,17 +79,17 @@ async def test_an_own_append_wakes_only_who_waits_for_its_partition(watch):
     second = asyncio.create_task(watch.news({B: 0}, 60))
     await asyncio.sleep(0)
     watch.moved({A: 1})
-    await first
+    await expect_news(first)
     assert not second.done()
     watch.moved({B: 1})
-    await second
+    await expect_news(second)
 
 
 async def test_another_processs_append_is_noticed(watch, file):
     waiting = asyncio.create_task(watch.news({B: 0}, 60))
     await until(lambda: file.versions_asked > 1)
     file.append(B)
-    await waiting
+    await expect_news(waiting)
 
 
 async def test_an_append_between_a_readers_look_and_its_wait_is_noticed(watch, file):
@@ -93,7 +99,7 @@ async def test_an_append_between_a_readers_look_and_its_wait_is_noticed(watch, f
     file.append(B)
     asked = file.versions_asked
     await until(lambda: file.versions_asked > asked + 1)
-    await watch.news({B: 0}, 60)
+    await expect_news(watch.news({B: 0}, 60))
     assert not other.done()
 
 
@@ -106,13 +112,13 @@ async def test_a_position_that_changes_while_waiting_is_looked_at_again(watch):
     watch.look_again({A: 2})
     assert not waiting.done()
     watch.look_again(positions)
-    await waiting
+    await expect_news(waiting)
 
 
 async def test_ends_never_go_back(watch):
     watch.moved({A: 5})
     watch.moved({A: 1})
-    await watch.news({A: 4}, 60)
+    await expect_news(watch.news({A: 4}, 60))
 
 
 async def test_patience_ends(watch, file):
@@ -127,7 +133,7 @@ async def test_nobody_polls_when_nobody_waits(watch, file):
     waiting = asyncio.create_task(watch.news({A: 0}, 60))
     await until(lambda: file.versions_asked > asked)
     file.append(A)
-    await waiting
+    await expect_news(waiting)
 
 
 async def test_a_log_that_does_not_answer_is_told_to_whoever_waits(watch, file):
@@ -161,4 +167,4 @@ async def test_closing_wakes_everyone(watch):
     waiting = asyncio.create_task(watch.news({A: 0}, 60))
     await asyncio.sleep(0)
     await watch.close()
-    await waiting
+    await expect_news(waiting)

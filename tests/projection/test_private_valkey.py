@@ -106,6 +106,7 @@ def test_a_killed_server_comes_back_at_the_same_address(tmp_path):
                 return False
 
         until(is_back, "another valkey answers at the address")
+        assert not alive(before)
 
 
 def test_what_it_held_is_there_at_the_next_start(tmp_path):
@@ -127,7 +128,9 @@ def test_it_ends_although_its_content_cannot_be_kept(tmp_path):
         keeper, valkey = keeper_of(tmp_path / "gone"), valkey_of(url)
         client.set("unkept", "1")
         shutil.rmtree(tmp_path / "gone")
-    until(lambda: not alive(keeper) and not alive(valkey), "keeper and valkey have ended")
+    until(lambda: not alive(keeper), "the keeper has ended")
+    until(lambda: not alive(valkey), "valkey has ended")
+    assert not (tmp_path / "gone").exists()
 
 
 def test_only_the_owner_may_open_its_socket(tmp_path):
