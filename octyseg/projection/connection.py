@@ -14,7 +14,7 @@ from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as NoConnection
-from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswer
 
 from octyseg.errors import ProjectionUnavailable, SettingsError
@@ -64,7 +64,8 @@ def answering() -> Iterator[None]:
     """Around every command: what may pass becomes ProjectionUnavailable."""
     try:
         yield
-    except (NoConnection, NoAnswer, OutOfMemoryError, ReadOnlyError) as error:
+    except (NoConnection, NoAnswer, OutOfMemoryError, ReadOnlyError, NoScriptError) as error:
+        # A server that restarts between a pipeline's look for its scripts and their call knows them no more.
         # A cancelled call may come back as a broken connection, and who waits for Redis would go on waiting.
         task = asyncio.current_task()
         if task is not None and task.cancelling():
