@@ -61,11 +61,14 @@ async def open_redis(settings: Settings) -> AsyncIterator[Redis]:
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Around every command: what may pass becomes ProjectionUnavailable."""
+    """Around every command: what may pass becomes ProjectionUnavailable.
+
+    A server that was started again between a pipeline's look for its scripts and their call no longer
+    knows them: the next attempt loads them.
+    """
     try:
         yield
     except (NoConnection, NoAnswer, OutOfMemoryError, ReadOnlyError, NoScriptError) as error:
-        # A server that restarts between a pipeline's look for its scripts and their call knows them no more.
         # A cancelled call may come back as a broken connection, and who waits for Redis would go on waiting.
         task = asyncio.current_task()
         if task is not None and task.cancelling():

@@ -60,6 +60,7 @@ def test_no_request_breaks_it_or_its_description(new_server, tmp_path):
 def test_no_request_breaks_it_in_five_minutes(new_server, tmp_path):
     server = new_server(OCTYSEG_SERVER__RATE_LIMIT="1000000/second")
     hold(server, tmp_path, 300)
+    assert server.process.poll() is None
 
 
 def test_every_route_says_what_it_needs_and_how_it_fails(server):

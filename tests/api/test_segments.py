@@ -201,3 +201,4 @@ def test_who_defines_and_then_sends_is_seen_however_fast(server, client):
         sent(client, "v2_fast_p", name.replace(" ", "_"))
     for name in names:
         server.until(lambda name=name: is_member(client, name, "v2_fast_p"), f"{name} has its member")
+    assert all(is_member(client, name, "v2_fast_p") for name in names)
