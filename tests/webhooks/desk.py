@@ -57,7 +57,7 @@ class Desk:
         self.queue = Queue(redis, PREFIX)
         self.stage = None
         self.positions = dict.fromkeys(range(partitions), 0)
-        self.total_timeout_s = 0.4
+        self.total_timeout_s = 10.0
         self.options = {}
         # Time passes by itself only where a test says so.
         self.follows_the_wall = False
