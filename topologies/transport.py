@@ -16,6 +16,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode import Service
 from mode.threads import ServiceThread
+from mode.utils.futures import maybe_async
 
 from octyseg.log.kafka_batches import chunk_of, keep_batches
 from octyseg.log.kafka_client import translated
@@ -66,6 +67,10 @@ class ConsumerOnTheLoop(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # 
         super().__init__(consumer, thread_loop=consumer.loop, Worker=OnTheLoop, **kwargs)
         self._places: Collection[TopicPartition] = frozenset()
         self._assigned: set[TP] = set()
+
+    async def call_thread(self, fun: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call it: there is no thread in whose queue it would have to wait for its turn."""
+        return await maybe_async(fun(*args, **kwargs))
 
     async def _gather_remaining_tasks(self) -> None:
         """The tasks that are left on the loop are everybody's."""

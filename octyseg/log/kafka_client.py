@@ -6,8 +6,9 @@ with what was being done. Nothing here knows of records or topics.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import TracebackType
 from typing import Any, NamedTuple
 
 import stamina
@@ -24,6 +25,8 @@ from aiokafka.errors import (
 from octyseg import logs
 from octyseg.errors import LogDamaged, LogUnavailable, SettingsError
 from octyseg.log.kafka_security import Security
+
+_UNANSWERED = (KafkaError, TimeoutError, OSError)
 
 _logger = logs.get(__name__)
 
@@ -81,15 +84,33 @@ class Connection(NamedTuple):
                 continue
             connection.close()
 
-    @asynccontextmanager
-    async def answering(self, doing: str) -> AsyncIterator[None]:
+    def answering(self, doing: str) -> "_Answering":
         """Bound what is inside to `patience_s` and raise the port's errors instead of aiokafka's."""
-        with translated(f"{doing} at kafka {','.join(self.servers)}"):
-            try:
-                async with asyncio.timeout(self.patience_s):
-                    yield
-            except TimeoutError as error:
-                raise TimeoutError(f"no answer within {self.patience_s:g} s") from error
+        return _Answering(self, doing)
+
+
+class _Answering:
+    """What `Connection.answering` enters. A class, because appends do a thousand times a second."""
+
+    __slots__ = ("_connection", "_doing", "_patience")
+
+    def __init__(self, connection: Connection, doing: str) -> None:
+        self._connection = connection
+        self._doing = doing
+        self._patience = asyncio.timeout(connection.patience_s)
+
+    async def __aenter__(self) -> None:
+        await self._patience.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._patience.__aexit__(kind, error, trace)
+        except TimeoutError:
+            error = TimeoutError(f"no answer within {self._connection.patience_s:g} s")
+        if isinstance(error, _UNANSWERED):
+            raise _translation(error, f"{self._doing} at kafka {','.join(self._connection.servers)}") from error
 
 
 def retrying() -> Any:
@@ -113,13 +134,17 @@ def translated(doing: str) -> Iterator[None]:
     """Raise LogDamaged and LogUnavailable instead of aiokafka's errors."""
     try:
         yield
-    except CorruptRecordException as error:
-        msg = f"{doing}: {error}; stop and look at the broker's disk, nothing was committed"
-        raise LogDamaged(msg) from error
-    except (KafkaError, TimeoutError, OSError) as error:
-        why = str(error) or type(error).__name__
-        msg = f"{doing} did not succeed: {why}: start the brokers, or see whether they can be reached from here"
-        raise LogUnavailable(msg) from error
+    except _UNANSWERED as error:
+        raise _translation(error, doing) from error
+
+
+def _translation(error: BaseException, doing: str) -> LogDamaged | LogUnavailable:
+    if isinstance(error, CorruptRecordException):
+        return LogDamaged(f"{doing}: {error}; stop and look at the broker's disk, nothing was committed")
+    why = str(error) or type(error).__name__
+    return LogUnavailable(
+        f"{doing} did not succeed: {why}: start the brokers, or see whether they can be reached from here"
+    )
 
 
 def _may_pass(error: Exception) -> bool:

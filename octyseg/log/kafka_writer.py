@@ -63,7 +63,7 @@ class Writer:
             async with self._connection.answering(doing):
                 # The lock keeps the order; it is let go before the acknowledgement, so that the next may follow.
                 async with self._order[topic, partition]:
-                    producer = await self._ready()
+                    producer = self._producer or await self._ready()
                     batches = await _batches(producer, doing, records)
                     sent = [await _send(producer, batch, topic, partition) for batch in batches]
                 acknowledged = [await future for future in sent]

@@ -1,6 +1,6 @@
 """Events at an even rate, purchases among them, which all match: from arrival in the log to the change on `tags`.
 
-The arrival is the log's own stamp, whole milliseconds, so a latency is told up to a millisecond too long.
+Both are the log's own stamps, whole milliseconds, so a latency is told up to a millisecond too long or too short.
 A lot of events goes out when it is due, whether or not the one before it was acknowledged.
 """
 
@@ -21,7 +21,7 @@ WARM_UP_OF_KAFKA_S = 45.0
 
 
 class Purchases:
-    """Makes events, every so many of them a purchase; remembers when each arrived and when its change was seen."""
+    """Makes events, every so many of them a purchase; remembers when each arrived and when its change did."""
 
     def __init__(self, scene: Scene, rate_per_s: int, every: int) -> None:
         self._scene = scene
@@ -30,22 +30,22 @@ class Purchases:
         self._write = writer(time.time_ns() & 0xFFFFFFFF)
         self._number = 0
         self._arrived_s: dict[str, float] = {}
-        self._seen_s: dict[str, float] = {}
+        self._changed_s: dict[str, float] = {}
         scene.on_change = self._on_change
 
     async def warm_up(self) -> None:
         """Until the changes of one purchase of each partition can be read, and a few seconds more."""
         deadline_s = time.monotonic() + DEADLINE_S
-        while len(self._seen_s) < self._scene.settings.partitions:
-            assert time.monotonic() < deadline_s, "no change was seen: do the workers run?"
+        while len(self._changed_s) < self._scene.settings.partitions:
+            assert time.monotonic() < deadline_s, "no change came: do the workers run?"
             await self._send(self._scene.settings.partitions)
             await asyncio.sleep(0.2)
         await self.go_on(WARM_UP_S if self._scene.settings.embedded_file else WARM_UP_OF_KAFKA_S)
         self._arrived_s.clear()
-        self._seen_s.clear()
+        self._changed_s.clear()
 
     async def go_on(self, seconds: float) -> None:
-        """So many seconds of purchases, and the wait until each was seen."""
+        """So many seconds of purchases, and the wait for their changes."""
         sending = set()
         begun_s = time.monotonic()
         for lot in range(round(seconds / LOT_S)):
@@ -55,13 +55,13 @@ class Purchases:
             task.add_done_callback(sending.discard)
         await asyncio.gather(*sending)
         deadline_s = time.monotonic() + DEADLINE_S
-        while self._arrived_s.keys() - self._seen_s.keys():
+        while self._arrived_s.keys() - self._changed_s.keys():
             assert time.monotonic() < deadline_s, "purchases were lost"
             await asyncio.sleep(0.05)
 
     def figures(self) -> dict[str, Any]:
         """The latencies of all purchases since the warm-up."""
-        return spread([self._seen_s[event_id] - arrived_s for event_id, arrived_s in self._arrived_s.items()])
+        return spread([self._changed_s[event_id] - arrived_s for event_id, arrived_s in self._arrived_s.items()])
 
     async def _send(self, count: int) -> None:
         events: list[TrafficEvent] = []
@@ -74,9 +74,9 @@ class Purchases:
             if b"order_completed" in event.line:
                 self._arrived_s[_id_in(event.line)] = told.timestamp / 1000
 
-    def _on_change(self, change: PublicChange, seen_s: float) -> None:
+    def _on_change(self, change: PublicChange, changed_s: float) -> None:
         for event_id in change.cause:
-            self._seen_s.setdefault(event_id, seen_s)
+            self._changed_s.setdefault(event_id, changed_s)
 
 
 async def measure(scene: Scene, rate_per_s: int, seconds: float, *, every: int = 1) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Logins without a logout: how long after deadline and grace the change can be read on `tags`.
+"""Logins without a logout: how long after deadline and grace the change arrives on `tags`.
 
 Every second profile logs out in time and must not appear. The second measurement stops the detecting
 worker while deadlines fall due and logouts come, and counts from its return.
@@ -20,7 +20,7 @@ DEADLINE_S = 120.0
 
 
 class Logins:
-    """Makes logins and logouts; knows who has to appear, who must not, and when each was seen."""
+    """Makes logins and logouts; knows who has to appear, who must not, and when each did."""
 
     def __init__(self, scene: Scene, rate_per_s: int, name: str) -> None:
         self._scene = scene
@@ -29,7 +29,7 @@ class Logins:
         self._name = name
         self._number = 0
         self._due_s: dict[str, float] = {}
-        self._seen_s: dict[str, float] = {}
+        self._changed_s: dict[str, float] = {}
         self.false = 0
         scene.on_change = self._on_change
 
@@ -53,16 +53,16 @@ class Logins:
         now_s = time.time_ns() // 1_000_000 / 1000
         await self._scene.append([self._event(now_s, name, "logout") for _, names in leaving for name in names])
 
-    async def all_seen(self) -> None:
+    async def all_appeared(self) -> None:
         """Until everybody who has to appear has."""
         deadline_s = time.monotonic() + DEADLINE_S
-        while self._due_s.keys() - self._seen_s.keys():
-            assert time.monotonic() < deadline_s, f"{len(self._due_s.keys() - self._seen_s.keys())} never appeared"
+        while self._due_s.keys() - self._changed_s.keys():
+            assert time.monotonic() < deadline_s, f"{len(self._due_s.keys() - self._changed_s.keys())} never appeared"
             await asyncio.sleep(0.05)
 
     def lateness(self, not_before_s: float = 0.0) -> list[float]:
         """Of each, against its deadline and grace, or against a later instant at which all began anew."""
-        return [self._seen_s[name] - max(due_s, not_before_s) for name, due_s in self._due_s.items()]
+        return [self._changed_s[name] - max(due_s, not_before_s) for name, due_s in self._due_s.items()]
 
     @property
     def early(self) -> int:
@@ -81,17 +81,17 @@ class Logins:
     def _event(self, now_s: float, name: str, event_type: str) -> TrafficEvent:
         return self._write(round(now_s * 1000), name, event_type, {"device": "mobile"})
 
-    def _on_change(self, change: PublicChange, seen_s: float) -> None:
+    def _on_change(self, change: PublicChange, changed_s: float) -> None:
         if change.profile_id.startswith(self._name):
             self.false += change.profile_id not in self._due_s
-            self._seen_s.setdefault(change.profile_id, seen_s)
+            self._changed_s.setdefault(change.profile_id, changed_s)
 
 
 async def measure(scene: Scene, rate_per_s: int, seconds: float) -> dict[str, Any]:
     """Logins for so long while everything runs."""
     logins = Logins(scene, rate_per_s, "running")
     await logins.go_on(seconds)
-    await logins.all_seen()
+    await logins.all_appeared()
     return {"rate_per_s": rate_per_s, "early": logins.early, "false": logins.false} | spread(logins.lateness())
 
 
@@ -104,6 +104,6 @@ async def measure_return(scene: Scene, rate_per_s: int, pause_s: float) -> dict[
     await asyncio.sleep(max(left_s + pause_s - time.monotonic(), 0))
     returned_s = time.time()
     scene.start(scene.detector)
-    await logins.all_seen()
+    await logins.all_appeared()
     found = spread(logins.lateness(returned_s))
     return {"pause_s": pause_s, "early": logins.early, "false": logins.false} | found
