@@ -103,7 +103,7 @@ class Host:
         await asyncio.wait(self._jobs)
         self._jobs.clear()
         await self._lanes.revoke()
-        await self._app.consumer.commit()
+        await self._app.consumer.commit_all()
         await self._lanes.close()
         await self._stage.stop()
         await self._log.close()
@@ -118,7 +118,7 @@ class Host:
         if not self._app.consumer.is_member() and self._twin.is_there():
             self._end(self._stage.name, TwinFound(self._twin.message))
         await self._lanes.revoke()
-        await self._app.consumer.commit()
+        await self._app.consumer.commit_all()
 
     async def _on_assigned(self, app: App, assigned: set[TP], **_: Any) -> None:
         numbers = {tp.partition for tp in assigned if tp.topic in self._stage.inputs}

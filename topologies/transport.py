@@ -130,6 +130,12 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # as above
         """All below this offset is durable: the next commit takes it."""
         self._handled[TP(topic, partition)] = offset
 
+    async def commit_all(self) -> None:
+        """Commit all that was handled; Faust's own call leaves it to a commit that has begun before."""
+        while await self.maybe_wait_for_commit_to_finish():
+            pass
+        await self.commit()
+
     def committed_offsets(self) -> dict[tuple[str, int], int | None]:
         """What Faust knows to be committed of each assigned partition."""
         return {(tp.topic, tp.partition): self._committed_offset[tp] for tp in self.assignment()}

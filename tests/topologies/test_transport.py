@@ -27,6 +27,8 @@ class Owner:
     def __init__(self):
         self.commits = []
         self.answer = True
+        self.answers = asyncio.Event()
+        self.answers.set()
         self.mine = {FIRST, SECOND}
 
     def assignment(self):
@@ -34,6 +36,7 @@ class Owner:
 
     async def commit(self, offsets):
         self.commits.append(dict(offsets))
+        await self.answers.wait()
         return self.answer
 
 
@@ -141,6 +144,20 @@ async def test_a_commit_that_failed_is_tried_again(consumer, owner):
     owner.answer = True
     assert await consumer.commit()
     assert owner.commits == [{FIRST: 9}, {FIRST: 9}]
+
+
+async def test_what_was_handled_during_a_commit_is_committed_before_its_partition_goes(consumer, owner):
+    owner.answers.clear()
+    consumer.handled(EVENTS, 0, 9)
+    under_way = asyncio.create_task(consumer.commit())
+    while not owner.commits:  # noqa: ASYNC110 - one turn of the loop is enough
+        await asyncio.sleep(0)
+    consumer.handled(EVENTS, 0, 12)
+    last = asyncio.create_task(consumer.commit_all())
+    await asyncio.sleep(0)
+    owner.answers.set()
+    await asyncio.gather(under_way, last)
+    assert owner.commits == [{FIRST: 9}, {FIRST: 12}]
 
 
 async def test_a_partition_that_is_not_ours_is_not_committed(consumer, owner):
