@@ -6,12 +6,14 @@ at the end. There is no group: who runs a stage this way owns every partition of
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from octyseg.log.port import Chunk, Log, Reader
 from octyseg.stages.port import Stage
 
 READ_WAIT_S = 0.5
+# Who read so many records has a backlog before it and does not rest.
+MANY_RECORDS = 1_000
 # How long work in hand may take when the host ends.
 END_WITHIN_S = 5.0
 
@@ -22,16 +24,29 @@ def group_of(namespace: str, stage: str) -> str:
 
 
 class Runner:
-    """One stage from its first position to `stop`; `run` raises whatever the stage raised."""
+    """One stage from its first position to `stop`; `run` raises whatever the stage raised.
+
+    It rests for `rest_s` after it handled a few records: what arrives meanwhile comes in larger chunks.
+    """
 
     def __init__(
-        self, log: Log, stage: Stage, namespace: str, *, tick_every_s: float = 0.05, commit_every_s: float = 0.5
+        self,
+        log: Log,
+        stage: Stage,
+        namespace: str,
+        *,
+        tick_every_s: float = 0.05,
+        commit_every_s: float = 0.5,
+        rest_s: float = 0.0,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._log = log
         self._stage = stage
         self._group = group_of(namespace, stage.name)
         self._tick_every_s = tick_every_s
         self._commit_every_s = commit_every_s
+        self._rest_s = rest_s
+        self._sleep = sleep
         self.ready = asyncio.Event()
         self._ending = False
         self._handled: dict[tuple[str, int], int] = {}
@@ -93,11 +108,16 @@ class Runner:
         while not self._ending:
             chunks = await reader.read(READ_WAIT_S)
             if chunks:
-                await asyncio.gather(*(self._handle(chunk) for chunk in chunks))
+                records = sum(await asyncio.gather(*(self._handle(chunk) for chunk in chunks)))
+                if records < MANY_RECORDS:
+                    await self._sleep(self._rest_s)
 
-    async def _handle(self, chunk: Chunk) -> None:
+    async def _handle(self, chunk: Chunk) -> int:
+        """How many offsets that was."""
+        place = chunk.topic, chunk.partition
         await self._stage.handle(chunk)
-        self._handled[chunk.topic, chunk.partition] = chunk.next_offset
+        before, self._handled[place] = self._handled[place], chunk.next_offset
+        return chunk.next_offset - before
 
     async def _tick(self) -> None:
         while not self._ending:
