@@ -25,7 +25,7 @@ from octyseg.settings import Settings
 CLEAN_EVERY_S = 60.0
 # How long a stage rests after it handled a few records, in seconds. All of them share one processor, and each look
 # at the log and each chunk takes it from the others: what nobody waits for takes more at a time.
-REST_S: dict[StageName, float] = {"live": 0.01, "tags": 0.01, "webhooks": 0.05, "projection": 0.1, "archive": 0.2}
+REST_S: dict[StageName, float] = {"webhooks": 0.05, "projection": 0.1, "archive": 0.2}
 
 # What else works on the same log and Redis in this process until it is told to end.
 Beside = Callable[[Log, Redis, asyncio.Event], Coroutine[Any, Any, None]]

@@ -31,15 +31,24 @@ class Availability:
 
     async def until(self, step: Callable[[], Awaitable[T]]) -> T:
         """The step's result, however long that takes."""
-        async for attempt in stamina.retry_context(
-            on=ProjectionUnavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=self._wait_max_s
-        ):
-            with attempt:
-                try:
-                    result = await step()
-                except ProjectionUnavailable as error:
-                    self.told(error)
-                    raise
+        try:
+            return await self._tried(step)
+        except ProjectionUnavailable:
+            # Only now: a context of retries leaves fifty objects in cycles, also where it had nothing to do, and who
+            # entered one for each chunk stood still for 100 ms every few seconds while Python collected them.
+            async for attempt in stamina.retry_context(
+                on=ProjectionUnavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=self._wait_max_s
+            ):
+                with attempt:
+                    return await self._tried(step)
+        raise AssertionError  # retrying goes on until it is cut off
+
+    async def _tried(self, step: Callable[[], Awaitable[T]]) -> T:
+        try:
+            result = await step()
+        except ProjectionUnavailable as error:
+            self.told(error)
+            raise
         self.told(None)
         return result
 

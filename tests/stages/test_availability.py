@@ -1,0 +1,49 @@
+import gc
+
+import pytest
+
+from octyseg import metrics
+from octyseg.errors import ProjectionUnavailable
+from octyseg.stages.availability import Availability
+
+
+@pytest.fixture
+def availability():
+    return Availability("the projection", metrics.PROJECTION_AVAILABLE, wait_max_s=0.01)
+
+
+async def test_a_step_is_tried_until_redis_answers(availability):
+    seen = []
+
+    async def step():
+        seen.append(metrics.PROJECTION_AVAILABLE._value.get())
+        if len(seen) < 4:
+            raise ProjectionUnavailable("away")
+        return "done"
+
+    assert await availability.until(step) == "done"
+    assert seen[1:] == [0, 0, 0]
+    assert metrics.PROJECTION_AVAILABLE._value.get() == 1
+
+
+async def test_what_is_no_absence_comes_up_at_once(availability):
+    async def step():
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        await availability.until(step)
+
+
+async def test_a_step_that_is_answered_leaves_nothing_in_cycles(availability):
+    async def step():
+        return "done"
+
+    await availability.until(step)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(100):
+            await availability.until(step)
+        assert gc.collect() < 100
+    finally:
+        gc.enable()
