@@ -16,13 +16,13 @@ SOURCES = sorted((ROOT / "octyseg").rglob("*.py")) + sorted((ROOT / "topologies"
 ROOMS = {
     "model": set(),
     "engine": {"model"},
-    "log": {"model", "logs"},
+    "log": {"model", "logs", "retries"},
     "traffic": {"model"},
     "intake": {"model"},
     "history": {"model", "engine"},
     "projection": {"model", "engine", "settings"},
     "webhooks": {"model", "projection", "metrics"},
-    "stages": {"model", "engine", "history", "log", "projection", "webhooks", "metrics", "logs"},
+    "stages": {"model", "engine", "history", "log", "projection", "webhooks", "metrics", "logs", "retries"},
     "hosting": {"model", "engine", "history", "log", "projection", "stages", "webhooks", "metrics", "logs", "settings"},
     "service": {
         "model",

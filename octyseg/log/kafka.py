@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import CommitFailedError, UnknownMemberIdError
 
 from octyseg.errors import LogUnavailable, UsageError
-from octyseg.log.kafka_client import Connection, retrying, stopped
+from octyseg.log.kafka_client import Connection, stopped
 from octyseg.log.kafka_reader import KafkaReader
 from octyseg.log.kafka_security import PLAINTEXT, Security
 from octyseg.log.kafka_topics import Topics
@@ -89,30 +89,27 @@ class KafkaLog:
         for topic in topics:
             await self._topics.require(topic, partitions)
         places = [TopicPartition(topic, partition) for topic in topics for partition in partitions]
-        async with self._connection.answering("asking for ends"):
-            async for attempt in retrying():
-                with attempt:
-                    now_ms = self._writer.now_ms()
-                    ends = await self._asker.end_offsets(places)
+
+        async def ask() -> tuple[int, dict[TopicPartition, int]]:
+            return self._writer.now_ms(), await self._asker.end_offsets(places)
+
+        now_ms, ends = await self._connection.ask("asking for ends", ask)
         return now_ms, {tuple(place): end for place, end in ends.items()}
 
     async def starts(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
         """Lowest offset that retention left."""
         await self._topics.require(topic, partitions)
         places = [TopicPartition(topic, partition) for partition in partitions]
-        async with self._connection.answering("asking for starts"):
-            async for attempt in retrying():
-                with attempt:
-                    found = await self._asker.beginning_offsets(places)
+        found = await self._connection.ask("asking for starts", lambda: self._asker.beginning_offsets(places))
         return {partition: found[TopicPartition(topic, partition)] for partition in partitions}
 
     async def committed(self, group: str, topic: str, partitions: Sequence[int]) -> dict[int, int | None]:
         """The committed offset, None where the group has none."""
         places = [TopicPartition(topic, partition) for partition in partitions]
-        async with self._connection.answering(f"asking for the offsets of group {group}"):
-            async for attempt in retrying():
-                with attempt:
-                    found = await self._admin.list_consumer_group_offsets(group, partitions=places)
+        found = await self._connection.ask(
+            f"asking for the offsets of group {group}",
+            lambda: self._admin.list_consumer_group_offsets(group, partitions=places),
+        )
         offsets = {place.partition: metadata.offset for place, metadata in found.items()}
         return {partition: None if offsets.get(partition, -1) < 0 else offsets[partition] for partition in partitions}
 

@@ -9,9 +9,8 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-import stamina
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
     CorruptRecordException,
@@ -25,10 +24,15 @@ from aiokafka.errors import (
 from octyseg import logs
 from octyseg.errors import LogDamaged, LogUnavailable, SettingsError
 from octyseg.log.kafka_security import Security
+from octyseg.retries import retried
 
 _UNANSWERED = (KafkaError, TimeoutError, OSError)
+_WAIT_INITIAL_S = 0.05
+_WAIT_MAX_S = 1.0
 
 _logger = logs.get(__name__)
+
+T = TypeVar("T")
 
 
 class Connection(NamedTuple):
@@ -54,20 +58,28 @@ class Connection(NamedTuple):
 
         A broker that does not answer is waited for, one that does not let us in is not: SettingsError.
         """
-        async with self.answering("connecting"):
-            async for attempt in retrying():
-                with attempt:
-                    client = make()
-                    try:
-                        await client.start()
-                    except BaseException as error:
-                        if attempt.num == 1 and not isinstance(error, asyncio.CancelledError):
-                            _logger.info("kafka does not answer, waiting", servers=",".join(self.servers))
-                        await stopped(getattr(client, stop))
-                        await self._ask_why()
-                        raise
-                    return client
-        raise AssertionError  # retrying goes on until it is cut off
+        is_told = False
+
+        async def connect() -> Any:
+            nonlocal is_told
+            client = make()
+            try:
+                await client.start()
+            except BaseException as error:
+                if not is_told and not isinstance(error, asyncio.CancelledError):
+                    _logger.info("kafka does not answer, waiting", servers=",".join(self.servers))
+                    is_told = True
+                await stopped(getattr(client, stop))
+                await self._ask_why()
+                raise
+            return client
+
+        return await self.ask("connecting", connect)
+
+    async def ask(self, doing: str, question: Callable[[], Awaitable[T]]) -> T:
+        """What a question is answered, asked again while its errors may pass, for as long as `answering` bears."""
+        async with self.answering(doing):
+            return await retried_while_away(question)
 
     async def _ask_why(self) -> None:
         """SettingsError when a broker refuses us: aiokafka only says that it could not come to any."""
@@ -113,11 +125,9 @@ class _Answering:
             raise _translation(error, f"{self._doing} at kafka {','.join(self._connection.servers)}") from error
 
 
-def retrying() -> Any:
-    """Attempts without end at what fails for a while; bound them with `Connection.answering`."""
-    return stamina.retry_context(
-        on=_may_pass, attempts=None, timeout=None, wait_initial=0.05, wait_max=1.0, wait_jitter=0.1
-    )
+async def retried_while_away(question: Callable[[], Awaitable[T]]) -> T:
+    """Ask again without end while the errors may pass; bound it with `Connection.answering`."""
+    return await retried(question, _may_pass, wait_initial_s=_WAIT_INITIAL_S, wait_max_s=_WAIT_MAX_S)
 
 
 async def stopped(stop: Callable[[], Awaitable[None]]) -> None:

@@ -5,8 +5,8 @@ would otherwise fall to retention at once, and arrival times would be the produc
 made elsewhere without it is refused. Reads metadata and configuration, never records.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -21,13 +21,12 @@ from aiokafka.errors import (
 )
 
 from octyseg.errors import UsageError
-from octyseg.log.kafka_client import Connection, retrying
+from octyseg.log.kafka_client import Connection, retried_while_away
 from octyseg.log.port import TopicSpec
 
 _STAMPS = "message.timestamp.type"
 _ARRIVAL = "LogAppendTime"
 _ABSENT = (UnknownTopicOrPartitionError, InvalidTopicError, TopicAuthorizationFailedError)
-_Answer = TypeVar("_Answer")
 _CONFIGS = ("cleanup.policy", "retention.ms", _STAMPS)
 
 
@@ -47,7 +46,7 @@ class Topics:
             await self._check(wanted[name] for name in wanted if name in there)
             missing = [spec for spec in wanted.values() if spec.name not in there]
             if missing:
-                response = await self._retried(
+                response = await retried_while_away(
                     lambda: self._admin.create_topics([_new_topic(spec) for spec in missing])
                 )
                 await self._raise_refusals(response.topic_errors, wanted)
@@ -128,7 +127,7 @@ class Topics:
                     raise complaint(topic["topic"])
             return topics
 
-        answer = await self._retried(ask)
+        answer = await retried_while_away(ask)
         if isinstance(answer, KafkaError):
             raise answer
         return answer
@@ -145,18 +144,12 @@ class Topics:
                 raise UnknownTopicOrPartitionError
             return response
 
-        response = await self._retried(ask)
+        response = await retried_while_away(ask)
         for code, reason, _, name, _ in response.resources:
             if code:
                 msg = f"kafka does not tell the configuration of topic {name}: {reason or for_code(code).__name__}"
                 raise UsageError(msg)
         return {name: {entry[0]: entry[1] for entry in entries} for _, _, _, name, entries in response.resources}
-
-    async def _retried(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer:
-        async for attempt in retrying():
-            with attempt:
-                return await ask()
-        raise AssertionError
 
 
 def _new_topic(spec: TopicSpec) -> NewTopic:

@@ -7,13 +7,14 @@ not written is not committed.
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import stamina
 from prometheus_client import Gauge
 
 from octyseg import logs
 from octyseg.errors import ProjectionUnavailable
+from octyseg.retries import retried
 
 WAIT_MAX_S = 5.0
+_WAIT_INITIAL_S = 0.1
 
 _logger = logs.get(__name__)
 
@@ -31,26 +32,17 @@ class Availability:
 
     async def until(self, step: Callable[[], Awaitable[T]]) -> T:
         """The step's result, however long that takes."""
-        try:
-            return await self._tried(step)
-        except ProjectionUnavailable:
-            # Only now: a context of retries leaves fifty objects in cycles, also where it had nothing to do, and who
-            # entered one for each chunk stood still for 100 ms every few seconds while Python collected them.
-            async for attempt in stamina.retry_context(
-                on=ProjectionUnavailable, attempts=None, timeout=None, wait_initial=0.1, wait_max=self._wait_max_s
-            ):
-                with attempt:
-                    return await self._tried(step)
-        raise AssertionError  # retrying goes on until it is cut off
 
-    async def _tried(self, step: Callable[[], Awaitable[T]]) -> T:
-        try:
-            result = await step()
-        except ProjectionUnavailable as error:
-            self.told(error)
-            raise
-        self.told(None)
-        return result
+        async def tried() -> T:
+            try:
+                result = await step()
+            except ProjectionUnavailable as error:
+                self.told(error)
+                raise
+            self.told(None)
+            return result
+
+        return await retried(tried, _is_absence, wait_initial_s=_WAIT_INITIAL_S, wait_max_s=self._wait_max_s)
 
     def told(self, error: ProjectionUnavailable | None) -> None:
         """Redis answered, or it did not."""
@@ -60,3 +52,7 @@ class Availability:
         elif error is None and not self._available:
             _logger.info("redis available again", what=self._what)
         self._available = error is None
+
+
+def _is_absence(error: Exception) -> bool:
+    return isinstance(error, ProjectionUnavailable)

@@ -1,5 +1,3 @@
-import gc
-
 import pytest
 
 from octyseg import metrics
@@ -32,18 +30,3 @@ async def test_what_is_no_absence_comes_up_at_once(availability):
 
     with pytest.raises(ValueError, match="a bug"):
         await availability.until(step)
-
-
-async def test_a_step_that_is_answered_leaves_nothing_in_cycles(availability):
-    async def step():
-        return "done"
-
-    await availability.until(step)
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(100):
-            await availability.until(step)
-        assert gc.collect() < 100
-    finally:
-        gc.enable()
