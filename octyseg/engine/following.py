@@ -150,7 +150,8 @@ class Following:
             for selector in picked:
                 for entry in performed.entries:
                     dynamic.notice(subject.state, selector, entry, stand.horizon_ms, noticed)
-        trigger = Trigger(f"backfill-{command.below_offset}", subject.now_ms, webhook=False)
+        segment = self._dynamics.ruled[self._dynamics.place_of[command.segment_id]].segment
+        trigger = Trigger(f"backfill-{command.below_offset}", subject.now_ms, webhook=segment.notify_backfill)
         dynamic.cascade(subject, stand, noticed.places, trigger, len(subject.changes))
 
     def united(self, subject: Subject, child: ProfileState, union: Union, clock_ms: int) -> None:

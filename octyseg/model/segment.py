@@ -83,7 +83,8 @@ class Segment(Struct, frozen=True):
 
     `version` counts every edit. `matching_since` is the lowest version whose matching rules equal
     this one's: instances and tags earned under a version at or above it are still good. `rule` is the
-    tree of conditions of a dynamic segment.
+    tree of conditions of a dynamic segment; with `notify_backfill` receivers hear of those whom its history
+    makes members, too.
     """
 
     segment_id: str
@@ -101,5 +102,6 @@ class Segment(Struct, frozen=True):
     conditions: tuple[Condition, ...] = ()
     compat_octy: bool = False
     webhook: bool = True
+    notify_backfill: bool = False
     deleted: bool = False
     rule: Rule | None = None

@@ -163,9 +163,8 @@ class Slices:
         )
         await self._send(partition, backfills)
         self._pass("past.filled")
-        return Slice(
-            commands_offset=await self._send(partition, [commands.Ready(segment.segment_id, segment.version, end)])
-        )
+        ready = commands.Ready(segment.segment_id, segment.version, end, webhook=segment.notify_backfill)
+        return Slice(commands_offset=await self._send(partition, [ready]))
 
     async def _send(self, partition: int, wanted: Iterable[commands.Command]) -> int:
         """Append commands; where the topic goes on after them."""

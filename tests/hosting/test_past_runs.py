@@ -276,6 +276,19 @@ async def test_a_dynamic_segment_is_handed_its_past_and_goes_on(town, dies_at, k
     assert dies_at is None or town.deaths == 1
 
 
+async def test_receivers_are_told_of_the_past_of_a_dynamic_segment_that_asks_for_it(town):
+    await town.begin("live", "tags", "archive", "past")
+    for profile_id in PEOPLE[:2]:
+        await town.event(profile_id, "complaint", 5 * DAY_MS)
+        await town.event(profile_id, "complaint", 4 * DAY_MS)
+    await town.settled()
+    await town.apply(DYNAMIC.replace("segmentType", "notifyBackfill: true, segmentType"))
+    assert (await town.ended(trigger="created")).status == "ready"
+    await town.until_members("ada", "bea")
+    told = sorted((one.profile_id, one.kind, one.reason) for one in await town.changes() if one.webhook)
+    assert told == [("ada", "added", "matched"), ("bea", "added", "matched")]
+
+
 async def changes_on(log, settings):
     """Every change that was published."""
     found = []

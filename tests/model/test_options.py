@@ -57,6 +57,7 @@ def test_a_static_segment_is_a_name_and_a_type():
         ("ordered: false", "ordered"),
         ("inactionScope: window", "inactionScope"),
         ("conditions: {segment: a}", "conditions"),
+        ("notifyBackfill: true", "notifyBackfill"),
     ],
 )
 def test_an_option_of_another_type_is_refused_on_a_live_segment(option, key):

@@ -38,6 +38,7 @@ def compile_segment(stored: StoredSegment, ids: Mapping[str, str] | None = None)
         conditions=tuple(map(compile_condition, definition.profile_conditions)),
         compat_octy=definition.compat == "octy",
         webhook=definition.webhook,
+        notify_backfill=definition.notify_backfill,
         deleted=stored.deleted_at_ms is not None,
         rule=None if definition.conditions is None else compile_rule(definition.conditions, ids or {}),
     )

@@ -89,6 +89,9 @@ class SegmentDefinition(Shape):
         default="window", description="past: where the inaction must not have occurred"
     )
     conditions: ConditionTree | None = Field(default=None, description="dynamic: the tree of conditions")
+    notify_backfill: bool = Field(
+        default=False, description="dynamic: also send to the webhook who is a member by what came before the segment"
+    )
 
 
 class EventTypeDefinition(Shape):

@@ -28,6 +28,7 @@ _BELONGS: dict[str, tuple[str, ...]] = {
     "ordered": ("past",),
     "inaction_scope": ("past",),
     "conditions": ("dynamic",),
+    "notify_backfill": ("dynamic",),
 }
 
 
