@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Literal
 
 from cronsim import CronSim, CronSimError
-from limits import parse
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
@@ -120,6 +119,8 @@ class ServerSettings(BaseModel):
     @field_validator("rate_limit")
     @classmethod
     def _is_a_rate(cls, value: str) -> str:
+        from limits import parse
+
         try:
             parse(value)
         except ValueError:

