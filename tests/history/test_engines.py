@@ -62,7 +62,9 @@ def shopping(seed):
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.filterwarnings("ignore:PySpark does not yet fully support pandas:FutureWarning")
-def test_every_engine_gives_the_members_that_duckdb_gives(engine):
+def test_every_engine_gives_the_members_that_duckdb_gives(engine, monkeypatch):
+    # A thousand events are not worth the compilers that Spark's Java would use for millions.
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC")
     asked = asked_in(read_definitions(SEGMENTS, "segments").segments)
     history = of_lines(shopping(11), NOW_MS, refuse)
     expected = evaluate(asked, history, NOW_MS)
