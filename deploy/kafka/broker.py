@@ -17,13 +17,13 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from deploy.kafka.jars import jars
+from deploy.kafka.jars import classes, jars
 from deploy.kafka.properties import properties
 
 # Whoever starts it is a thread, to setpriv: one that lives as long as this process.
@@ -41,7 +41,8 @@ class Broker:
     """One broker process and its data directory. Calls block; made for threads without an event loop.
 
     `more` are properties beside the usual ones, `users` the names and passwords that SCRAM knows. One that is
-    `short_lived` is there sooner, and slower if it gets much to do.
+    `short_lived` is there sooner, and slower if it gets much to do. `archive` is where Java is to write the classes
+    that it loaded, when the broker is stopped.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Broker:
         more: Mapping[str, str] | None = None,
         users: Mapping[str, str] | None = None,
         short_lived: bool = False,
+        archive: Path | None = None,
     ) -> None:
         self.data = data
         self.port = port or free_port()
@@ -62,6 +64,7 @@ class Broker:
         self._heap = heap
         # Half of what a start costs goes into compiling well what is hardly run.
         self._compiling = ["-XX:TieredStopAtLevel=1"] if short_lived else []
+        self._archive = archive
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -88,13 +91,16 @@ class Broker:
     def start(self, timeout_s: float = 60.0) -> None:
         """Format the data directory if it is new, run the broker and wait until it answers."""
         assert self._process is None, "the broker runs already"
+        loading = [] if self._archive else [f"-XX:SharedArchiveFile={classes(_write_classes)}"]
         config = self.data / "server.properties"
         if not config.exists():
             self.data.mkdir(parents=True, exist_ok=True)
             config.write_text(properties(self.data, self.port, self._controller_port, self._more))
-            if self._format(config).wait() != 0:
+            if self._format(config, loading).wait() != 0:
                 self._fail("cannot format its storage")
-        self._process = self._java("kafka.Kafka", str(config))
+        if self._archive:
+            loading = [f"-XX:ArchiveClassesAtExit={self._archive}"]
+        self._process = self._java(loading, "kafka.Kafka", str(config))
         deadline = time.monotonic() + timeout_s
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -102,40 +108,43 @@ class Broker:
                 self._fail("does not answer")
             time.sleep(0.1)
 
-    def stop(self) -> None:
-        """Ask it to end and wait; controlled shutdown takes a second or two."""
-        self._end(signal.SIGTERM)
+    def stop(self) -> int:
+        """Ask it to end and wait; controlled shutdown takes a second or two. Negative: it had to be killed."""
+        return self._end(signal.SIGTERM)
 
     def kill(self) -> None:
         """End it with SIGKILL, as a crash of the machine would, except that written pages survive."""
         self._end(signal.SIGKILL)
 
-    def _end(self, how: signal.Signals) -> None:
+    def _end(self, how: signal.Signals) -> int:
         process, self._process = self._process, None
         if process is None:
-            return
+            return 0
         if process.poll() is None:
             process.send_signal(how)
         try:
-            process.wait(20)
+            return process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
+            return process.wait()
 
-    def _format(self, config: Path) -> "subprocess.Popen[bytes]":
+    def _format(self, config: Path, loading: Sequence[str]) -> "subprocess.Popen[bytes]":
         users = [
             word
             for name, password in self._users.items()
             for word in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
         ]
-        return self._java("kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config), *users)
+        return self._java(loading, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config), *users)
 
-    def _java(self, *arguments: str) -> "subprocess.Popen[bytes]":
+    def _java(self, loading: Sequence[str], *arguments: str) -> "subprocess.Popen[bytes]":
         options = [
             f"-Xmx{self._heap}",
             "-Xms128m",
             "-XX:+UseSerialGC",
             *self._compiling,
+            # Another Java than OpenJDK's may not know archives.
+            "-XX:+IgnoreUnrecognizedVMOptions",
+            *loading,
             f"-Dlog4j2.configurationFile={_LOGGING}",
         ]
         command = ["java", *options, "-cp", f"{jars()}/*", *arguments]
@@ -156,6 +165,16 @@ class Broker:
             f"the kafka broker in {self.data} {what}:\n{(self.data / 'broker.out').read_text(errors='replace')[-4000:]}"
         )
         raise BrokerFailed(msg)
+
+
+def _write_classes(archive: Path) -> None:
+    """Run a broker to no other end."""
+    with tempfile.TemporaryDirectory(prefix="octyseg-kafka-") as scratch:
+        broker = Broker(Path(scratch) / "data", short_lived=True, archive=archive)
+        broker.start()
+        if broker.stop() < 0:
+            # Killed, because it took too long: half an archive.
+            archive.unlink(missing_ok=True)
 
 
 def free_port() -> int:
