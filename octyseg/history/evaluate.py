@@ -7,21 +7,23 @@ columns; what is asked of events is the database's. Segments that ask for other 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
-from ibis.expr import types as ir
 
 from octyseg.engine.conditions import admits, is_missing
 from octyseg.engine.matching import matches
 from octyseg.errors import UsageError
 from octyseg.history import question
-from octyseg.history.engines import Engine, engine
-from octyseg.history.expressions import Asking
 from octyseg.history.source import History
 from octyseg.model.definitions.compile_rule import compile_rule
 from octyseg.model.definitions.definition import SegmentDefinition
 from octyseg.model.segment import Condition, InSegment, Rule
+
+if TYPE_CHECKING:
+    from ibis.expr import types as ir
+
+    from octyseg.history.engines import Engine
 
 DUCKDB = "duckdb"
 _RECORD = "has_record"
@@ -57,6 +59,10 @@ def evaluate(
 
     Raises UsageError for a dynamic segment that asks for one that is not among them.
     """
+    # Ibis takes as long to load as all the rest of a process: who may ask some day does not begin with it.
+    from octyseg.history.engines import engine
+    from octyseg.history.expressions import Asking
+
     asked = _in_order(list(asked))
     leaves = _Leaves(as_of_ms)
     questions = [leaves.question(one) for one in asked]
@@ -135,7 +141,7 @@ def _held(condition: Condition, attributes: Mapping[str, object], as_of_ms: int)
     return admits(condition, attributes, as_of_ms)
 
 
-def told_events(db: Engine, history: History) -> ir.Table:
+def told_events(db: "Engine", history: History) -> "ir.Table":
     """The events as they came, without those of erased profiles."""
     events = db.table("events", history.rows)
     if history.files:
@@ -149,7 +155,7 @@ def told_events(db: Engine, history: History) -> ir.Table:
     return events
 
 
-def _events(db: Engine, history: History) -> ir.Table:
+def _events(db: "Engine", history: History) -> "ir.Table":
     """The events under the ids that their profiles have now."""
     events = told_events(db, history)
     merged = history.people.merged()
@@ -161,7 +167,7 @@ def _events(db: Engine, history: History) -> ir.Table:
     return events
 
 
-def _joined(facts: ir.Table, known: ir.Table) -> ir.Table:
+def _joined(facts: "ir.Table", known: "ir.Table") -> "ir.Table":
     """Everybody of either table, with the columns of both."""
     ids = facts.select("profile_id").union(known.select("profile_id"), distinct=True)
     with_facts = ids.left_join(facts, "profile_id").drop("profile_id_right")

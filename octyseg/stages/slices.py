@@ -14,7 +14,6 @@ from msgspec import Struct
 
 from octyseg import logs, metrics
 from octyseg.errors import OctysegError, Unavailable
-from octyseg.history.entries import entries
 from octyseg.history.evaluate import Asked, evaluate
 from octyseg.history.source import History
 from octyseg.log.port import Log, NewRecord
@@ -149,6 +148,9 @@ class Slices:
         adopted = folded.adopted[segment.segment_id]
         if adopted.ready_offset >= 0:
             return Slice(commands_offset=adopted.ready_offset + 1)
+        # As octyseg.history.evaluate does: only who asks history loads what it is asked with.
+        from octyseg.history.entries import entries
+
         assert segment.rule is not None
         found = await asyncio.to_thread(lambda: list(entries(segment.rule, history, self._config.engine)))  # type: ignore[arg-type] # it has one
         backfills = (

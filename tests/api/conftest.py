@@ -34,7 +34,7 @@ class Server:
             [sys.executable, "-m", "octyseg", "dev", "--port", "0"], env=self.env, stdout=self.told, stderr=self.told
         )
         self.url = self._url()
-        self.admin = self._first_key() if made_with_keys else None
+        self.admin = self.first_key("admin") if made_with_keys else None
 
     def _url(self):
         give_up_at = time.monotonic() + DEADLINE_S
@@ -66,9 +66,9 @@ class Server:
         assert answer.is_success, answer.text
         return answer.json()["public_key"], answer.json()["secret_key"]
 
-    def _first_key(self):
-        """An admin's, which only a verb can make."""
-        done = self.octyseg("keys", "create", "--scope", "admin", "-o", "json")
+    def first_key(self, scope):
+        """One that a verb makes: nobody can ask the API yet."""
+        done = self.octyseg("keys", "create", "--scope", scope, "-o", "json")
         assert done.returncode == 0, done.stderr
         pair = json.loads(done.stdout)
         return pair["public_key"], pair["secret_key"]

