@@ -54,9 +54,17 @@ BAD = {
     "unknown kind": (b"pushEndpoints/a", b"{}", "'pushEndpoints/a' is skipped: unknown kind, upgrade octyseg"),
     "no json": (b"segments/segment_00000001", b"{", "is skipped: value: invalid json"),
     "not utf-8": (b"segments/segment_00000001", b"\xff", "is skipped: value: invalid json"),
-    "a field of a newer octyseg": (b"account/default", b'{"updated_at_ms":1,"definition":{},"x":1}', "is skipped: x: "),
+    "a field of a newer octyseg": (
+        b"account/default",
+        b'{"updated_at_ms":1,"definition":{},"x":1}',
+        "is skipped: x: extra inputs are not permitted; upgrade octyseg",
+    ),
     "another key": (b"account/other", b'{"updated_at_ms":1,"definition":{}}', "belongs under another key"),
-    "a missing field": (b"eventTypes/page", b'{"updated_at_ms":1}', "is skipped: created_at_ms: field required"),
+    "a missing field": (
+        b"eventTypes/page",
+        b'{"updated_at_ms":1}',
+        "is skipped: created_at_ms: field required; apply it again",
+    ),
 }
 
 

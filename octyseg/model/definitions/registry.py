@@ -162,7 +162,9 @@ def _read(key: bytes, value: bytes | None) -> Shape | str | None:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(to_snake(str(part)) for part in first["loc"])
-        return f"definitions record {shown} is skipped: {where or 'value'}: {first['msg'].lower()}; apply it again"
+        is_newer = first["type"] == "extra_forbidden"
+        advice = "upgrade octyseg, a newer one wrote it" if is_newer else "apply it again"
+        return f"definitions record {shown} is skipped: {where or 'value'}: {first['msg'].lower()}; {advice}"
     if key != _key(read):
         return f"definitions record {shown} is skipped: its value belongs under another key; apply it again"
     return read
