@@ -26,3 +26,9 @@ def test_heavy_libraries_are_loaded_by_those_who_need_them(loading, may):
     asked = f"import sys\n{loading}\nprint(' '.join(name for name in sys.modules if '.' not in name))"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert HEAVY & set(done.stdout.split()) <= may
+
+
+def test_loading_does_not_look_for_garbage_again_and_again():
+    asked = "import gc, octyseg.__main__\nprint(gc.get_stats()[0]['collections'])"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 60
