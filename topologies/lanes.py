@@ -30,8 +30,8 @@ class _Lane:
         self.positions: dict[str, int] = {}
         self.opening: asyncio.Task[None] | None = None
         self.work: asyncio.Task[None] | None = None
+        self.closing: asyncio.Task[None] | None = None
         self.is_open = False
-        self.is_closed = False
 
     async def settle(self) -> None:
         """Wait until what is in hand was handled and noted."""
@@ -80,8 +80,9 @@ class Lanes:
         """
         stays = generation == self._generation + 1
         for number in list(self._lanes):
-            if not stays or number not in numbers:
-                await self._give_up(self._lanes[number])
+            lane = self._lanes[number]
+            if not stays or number not in numbers or lane.closing is not None:
+                await self._give_up(lane)
         if self._unowned is not None:
             self._unowned.cancel()
             self._unowned = None
@@ -124,7 +125,7 @@ class Lanes:
         async with lane.turn:
             if lane.opening is not None and not lane.opening.done():
                 await asyncio.wait([lane.opening])
-            if not self._flows or lane.is_closed or not lane.is_open or chunk.generation != self._generation:
+            if not self._flows or not lane.is_open or chunk.generation != self._generation:
                 return
             try:
                 await self._handle(lane, chunk)
@@ -154,7 +155,7 @@ class Lanes:
             positions = await self._positions(lane.number)
             await self._stage.open(lane.number, positions)
             lane.positions = dict(positions)
-            lane.is_open = True
+            lane.is_open = lane.closing is None
         except Fenced as error:
             await self._lose(error, [lane])
         except Exception as error:  # noqa: BLE001 - as in take
@@ -183,7 +184,7 @@ class Lanes:
             try:
                 await lane.work
             except asyncio.CancelledError:
-                if lane.is_closed:
+                if lane.closing is not None:
                     return
                 await self._give_up(lane)
                 raise
@@ -209,16 +210,22 @@ class Lanes:
             await self._give_up(lane)
 
     async def _give_up(self, lane: _Lane) -> None:
-        if self._lanes.get(lane.number) is lane:
-            del self._lanes[lane.number]
-        lane.is_closed = True
+        """Close the lane, once; whoever asks for it waits until the stage has closed the partition."""
+        if lane.closing is None:
+            lane.is_open = False
+            name = f"{self._stage.name} closes {lane.number}"
+            lane.closing = asyncio.create_task(self._close(lane, asyncio.current_task()), name=name)
+        await asyncio.wait([lane.closing])
+        lane.closing.result()
+
+    async def _close(self, lane: _Lane, asking: asyncio.Task[None] | None) -> None:
         for task in (lane.opening, lane.work):
-            if task is not None and task is not asyncio.current_task() and not task.done():
+            if task is not None and task is not asking and not task.done():
                 task.cancel()
                 await asyncio.wait([task])
-        if lane.is_open:
-            lane.is_open = False
-            await self._stage.close(lane.number)
+        await self._stage.close(lane.number)
+        # Not sooner: while it is here, nobody opens the partition again.
+        del self._lanes[lane.number]
 
 
 def _count_gap(topic: str, number: int, position: int, start: int) -> None:

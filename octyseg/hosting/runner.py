@@ -56,18 +56,18 @@ class Runner:
         """Work until `stop` is set, then commit and close."""
         reader = self._log.reader()
         await self._stage.start()
-        opened: list[int] = []
+        begun: list[int] = []
         try:
             for partition, positions in sorted((await self._positions()).items()):
+                begun.append(partition)
                 await self._stage.open(partition, positions)
-                opened.append(partition)
                 for topic, offset in positions.items():
                     reader.seek(topic, partition, offset)
             self.ready.set()
             await self._work(reader, stop)
         finally:
             await reader.close()
-            for partition in opened:
+            for partition in begun:
                 await self._stage.close(partition)
             await self._stage.stop()
 

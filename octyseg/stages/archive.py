@@ -114,8 +114,8 @@ class ArchiveStage:
                 await self._write(own)
         if now_s >= self._tidy_at_s:
             self._tidy_at_s = now_s + TIDY_EVERY_S
-            for own in list(self._partitions.values()):
-                await self._tidy(own)
+            for partition, own in list(self._partitions.items()):
+                await self._tidy(partition, own)
 
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """The files say what was reached."""
@@ -155,8 +155,10 @@ class ArchiveStage:
             own.rows, own.told, own.first = [], [], own.next_offset
             await self._forget(own)
 
-    async def _tidy(self, own: _Partition) -> None:
+    async def _tidy(self, partition: int, own: _Partition) -> None:
         async with own.lock:
+            if self._partitions.get(partition) is not own:
+                return  # closed while another was tidied: the files are another's by now
             if own.newest_ms:
                 await asyncio.to_thread(own.archive.retain, own.newest_ms - self._config.keep_days * DAY_MS)
             await self._forget(own)

@@ -193,7 +193,8 @@ class LiveStage:
             await self._pass_time()
         for held in list(self._open.values()):
             await self._begin_dynamic(held)
-            self._flush_when_due(held, now_s)
+            if self._open.get(held.number) is held:
+                self._flush_when_due(held, now_s)
 
     async def _begin_dynamic(self, held: _Open) -> None:
         """Say from which offset on new dynamic segments are followed; nothing may be in flight then."""

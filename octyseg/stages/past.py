@@ -55,6 +55,7 @@ class PastStage:
         self._pass = passing
         self._open: set[int] = set()
         self._ledger: LedgerFollower | None = None
+        self._leading: asyncio.Task[None] | None = None
         self._look_at_s = 0.0
 
     async def start(self) -> None:
@@ -63,10 +64,12 @@ class PastStage:
 
     async def open(self, partition: int, positions: Mapping[str, int]) -> None:  # noqa: ARG002 - the port's signature
         """The owner of the ledger leads."""
-        self._open.add(partition)
         if partition == LEDGER:
-            self._ledger = LedgerFollower(self._log, *self.inputs)
-            await self._ledger.start()
+            ledger = LedgerFollower(self._log, *self.inputs)
+            await ledger.start()
+            # Ticks go on meanwhile: who sees a ledger leads by it.
+            self._ledger = ledger
+        self._open.add(partition)
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._open))
 
     async def handle(self, chunk: Chunk) -> None:
@@ -91,7 +94,10 @@ class PastStage:
         self._look_at_s = time.monotonic() + LOOK_EVERY_S
         self._compare_when_due()
         if self._ledger is not None:
-            await self._lead(self._ledger)
+            self._leading = asyncio.create_task(self._lead(self._ledger), name="past leads")
+            await asyncio.wait([self._leading])
+            if not self._leading.cancelled():
+                self._leading.result()
 
     def _compare_when_due(self) -> None:
         """Once at every instant of its schedule, beside the work: what differs is a matter for people, not for us."""
@@ -147,6 +153,9 @@ class PastStage:
         self._open.discard(partition)
         if partition == LEDGER and self._ledger is not None:
             ledger, self._ledger = self._ledger, None
+            if self._leading is not None:
+                self._leading.cancel()
+                await asyncio.gather(self._leading, return_exceptions=True)
             await ledger.close()
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._open))
 

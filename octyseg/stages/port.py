@@ -1,7 +1,8 @@
 """What a host (a Faust topology, the embedded runner, the simulation) needs to know of a stage.
 
 The host calls, per partition and never at the same time for one partition:
-`open` -> (`handle` | `tick`)* -> `close`. When `handle` returns, all that the chunk led to is
+`open` -> (`handle` | `tick`)* -> `close`, which also follows an `open` that was broken off. Partitions open
+and close while a `tick` is under way. When `handle` returns, all that the chunk led to is
 durable and `chunk.next_offset` may be committed; when it raises, nothing may be committed. Fenced
 means: drop this partition. Any other exception means: end the process, a supervisor starts it again.
 """

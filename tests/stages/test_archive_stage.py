@@ -36,7 +36,7 @@ class Desk:
 
     async def begin(self, position=0, **config):
         if self.stage is None:
-            await self.log.create_topics(specs("octyseg.", 1))
+            await self.log.create_topics(specs("octyseg.", 2))
         self.stage = ArchiveStage(
             self.log, TOPIC, self.directory, ArchiveConfig(**config), Rules(), passing=self.pass_by
         )
@@ -204,6 +204,23 @@ async def test_days_beyond_their_time_go(desk):
     await desk.handle()
     await desk.write()
     assert desk.places() == [0, 1]
+
+
+async def test_what_is_given_away_while_others_are_tidied_is_not_tidied(desk, monkeypatch):
+    """Its next owner writes to the same files by then."""
+    await desk.begin()
+    await desk.stage.open(1, {TOPIC: 0})
+    tidied, compact = [], Archive.compact
+    loop = asyncio.get_running_loop()
+
+    def give_away(archive, files):
+        tidied.append(archive)
+        asyncio.run_coroutine_threadsafe(desk.stage.close(1), loop).result(10)
+        compact(archive, files)
+
+    monkeypatch.setattr(Archive, "compact", give_away)
+    await desk.write()
+    assert len(tidied) == 1
 
 
 async def test_nothing_is_left_of_an_erased_profile(desk):

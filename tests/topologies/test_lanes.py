@@ -275,7 +275,31 @@ async def test_closing_cuts_an_opening_off(desk):
     await desk.lanes.assign({0}, 1)
     await turns()
     await desk.lanes.close()
-    assert desk.stage.story == [("opening", 0)], "what never opened is not closed either"
+    assert desk.stage.story == [("opening", 0), ("close", 0)], "the stage may have kept something of it"
+
+
+async def test_a_partition_that_comes_back_is_not_opened_while_it_is_closed(desk):
+    """Two ask for the close: the stage that found itself fenced, and the assignment that comes meanwhile."""
+    closing_gate = asyncio.Event()
+    close = desk.stage.close
+
+    async def close_slowly(partition):
+        await closing_gate.wait()
+        await close(partition)
+
+    desk.stage.close = close_slowly
+    await desk.lanes.assign({0}, 1)
+    await turns()
+    desk.stage.error = Fenced("claimed")
+    taking = asyncio.create_task(desk.lanes.take(chunk(0, 2)))
+    await turns()
+    desk.stage.error = None
+    assigning = asyncio.create_task(desk.lanes.assign({0}, 2))
+    await turns()
+    closing_gate.set()
+    await asyncio.gather(taking, assigning)
+    await turns()
+    assert [entry[0] for entry in desk.stage.story] == ["opening", "open", "close", "opening", "open"]
 
 
 async def test_an_actor_that_is_cancelled_leaves_no_half_decided_partition(desk):
