@@ -73,7 +73,7 @@ async def test_who_learns_the_ledger_does_not_lead_by_it_yet(log, stage):
     log.gate.clear()
     opening = asyncio.create_task(stage.open(LEDGER, {RUNS: 0}))
     await log.waiting.wait()
-    await stage.tick()
+    await asyncio.wait_for(stage.tick(), 10)
     assert await log.demands() == []
     log.gate.set()
     await opening
