@@ -63,7 +63,7 @@ soak: setup ## traffic and rebalances, and the memory of workers, e.g. make soak
 	OCTYSEG_SOAK_MINUTES=$(MINUTES) $(RUN) -m pytest tests/kafka/test_soak.py --timeout 36000 -o faulthandler_timeout=40000
 
 simulate: setup ## the seeded simulation, e.g. make simulate SEEDS=100000, and every law on ten times the cases
-	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) OCTYSEG_TEST_LENGTH=10 $(RUN) -m pytest tests/simulation tests/engine tests/history \
+	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) OCTYSEG_TEST_LENGTH=10 $(RUN) -m pytest tests/simulation tests/engine tests/history tests/topologies/test_rebalances.py \
 		-m 'not kafka' --timeout 36000 -o faulthandler_timeout=40000
 
 schema: setup ## write the JSON Schema of definition files again

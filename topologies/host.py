@@ -128,7 +128,9 @@ class Host:
         _logger.info("partitions assigned", stage=self._stage.name, partitions=sorted(numbers), generation=generation)
 
     async def _tick(self) -> None:
-        while True:
+        task = asyncio.current_task()
+        # Redis' client may take a cancellation for a lost connection and answer all the same.
+        while task is not None and not task.cancelling():
             await asyncio.sleep(_TICK_EVERY_S)
             await self._lanes.tick()
 
@@ -143,7 +145,7 @@ class Host:
             await self._app.consumer.seek(TP(*place), position)
 
     def _on_job_done(self, task: "asyncio.Task[None]") -> None:
-        if not task.cancelled():
+        if not task.cancelling():
             self._end(self._stage.name, task.exception() or f"{task.get_name()}: it stopped by itself")
 
 

@@ -182,10 +182,11 @@ class Lanes:
         if chunk.next_offset > position:
             lane.work = asyncio.create_task(self._stage.handle(chunk), name=f"{self._stage.name} handles {lane.number}")
             try:
-                await lane.work
-            except asyncio.CancelledError:
-                if lane.closing is not None:
+                await asyncio.wait([lane.work])
+                if lane.closing is not None and lane.work.cancelled():
                     return
+                lane.work.result()
+            except asyncio.CancelledError:
                 await self._give_up(lane)
                 raise
             finally:

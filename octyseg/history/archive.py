@@ -3,16 +3,21 @@
     2026-11-27/<first>-<last>.parquet   rows of events, see octyseg.history.rows
     people/<first>-<last>.parquet       the other records, as they came
     reached                             the offset up to which all of it is there
+    owner                               a word that whoever opened it last has made up
 
 A write puts its files in place one by one and moves `reached` on last. What lies beyond it was cut off by a
 crash and goes at the next opening; what lies inside another file's range was compacted into that one, and stays
 for a while. So readers and a writer need nothing from each other, and whatever is written again replaces itself.
+
+A writer that stood still while its partition went to another finds another word in `owner`, or what it had
+prepared swept up, and writes nothing: their ranges would overlap, and rows count twice.
 
 A reader looks at `reached` once and tells every question of one answer: a writer that moves on in between would
 have it count records twice that it reads behind `reached` too, or see a compacted file that reaches too far.
 """
 
 import re
+import secrets
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -26,7 +31,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octyseg.engine.decision import Record
-from octyseg.history.files import complete, drop_compacted, files_in, merge, put, replace_file, standing
+from octyseg.errors import Fenced
+from octyseg.history.files import (
+    complete,
+    drop_compacted,
+    files_in,
+    merge,
+    noted,
+    prepared,
+    put,
+    settle,
+    standing,
+)
 from octyseg.history.people import People
 from octyseg.history.rows import Row, row_of, table_of
 from octyseg.history.source import History, of_files
@@ -34,6 +50,7 @@ from octyseg.model.record import Erase, Event, decode, epoch_ms
 from octyseg.model.refusal import Refusal
 
 PEOPLE = "people"
+_OWNER, _REACHED = "owner", "reached"
 PEOPLE_SCHEMA = pa.schema(
     [("profile_id", pa.string()), ("at_ms", pa.int64()), ("place", pa.int64()), ("record", pa.binary())]
 )
@@ -88,13 +105,17 @@ class Archive:
     def __init__(self, directory: Path, partition: int, pass_by: Pass = lambda _point: None) -> None:
         self.directory = directory / str(partition)
         self._pass_by = pass_by
+        self._word = secrets.token_hex(8)
 
     def open(self) -> int:
         """Sweep up what a crash left; where writing goes on."""
         self.directory.mkdir(parents=True, exist_ok=True)
-        reached = self.reached()
+        # In this order: whoever had it before and is still at a write finds the word, or nothing to put in its place,
+        # and what it had put in its place by then is seen here.
+        (self.directory / _OWNER).write_text(self._word)
         for path in [*self.directory.rglob("*.tmp")]:
-            path.unlink()
+            path.unlink(missing_ok=True)
+        reached = self.reached()
         for folder in self._folders():
             for file in files_in(folder):
                 if file.last >= reached:
@@ -104,27 +125,46 @@ class Archive:
     def reached(self) -> int:
         """The offset up to which everything is there."""
         try:
-            return msgspec.json.decode((self.directory / "reached").read_bytes(), type=Reached).offset
+            return msgspec.json.decode((self.directory / _REACHED).read_bytes(), type=Reached).offset
         except FileNotFoundError:
             return 0
 
     def write(self, rows: Iterable[Row], told: Sequence[Told], first: int, next_offset: int) -> None:
-        """What the records from `first` up to `next_offset` hold; durable on return."""
+        """What the records from `first` up to `next_offset` hold; durable on return.
+
+        Fenced when another has opened the partition since.
+        """
+        self.refuse_another()
         days: defaultdict[str, list[Row]] = defaultdict(list)
         for row in rows:
             days[day_of(row.at_ms)].append(row)
         name = f"{first:012}-{next_offset - 1:012}.parquet"
-        for day, its_rows in days.items():
-            put(table_of(its_rows), self.directory / day / name)
-            self._pass_by("archive.file_written")
+        tables = {self.directory / day / name: table_of(its_rows) for day, its_rows in days.items()}
         if told:
             columns = [
                 pa.array(column, field.type)
                 for column, field in zip(zip(*told, strict=True), PEOPLE_SCHEMA, strict=True)
             ]
-            put(pa.table(columns, PEOPLE_SCHEMA), self.directory / PEOPLE / name)
-        self._pass_by("archive.files_written")
-        replace_file(self.directory / "reached", msgspec.json.encode(Reached(next_offset)))
+            tables[self.directory / PEOPLE / name] = pa.table(columns, PEOPLE_SCHEMA)
+        temporaries = {path: prepared(table, path) for path, table in tables.items()}
+        reached = self.directory / _REACHED
+        of_reached = noted(msgspec.json.encode(Reached(next_offset)), reached)
+        self.refuse_another()
+        try:
+            for path, temporary in temporaries.items():
+                settle(temporary, path)
+                self._pass_by("archive.file_written")
+            self._pass_by("archive.files_written")
+            settle(of_reached, reached)
+        except FileNotFoundError:
+            self.refuse_another()
+            raise
+
+    def refuse_another(self) -> None:
+        """Fenced when another has opened the partition since."""
+        if (self.directory / _OWNER).read_text() != self._word:
+            msg = f"the history of partition {self.directory.name} has another owner by now"
+            raise Fenced(msg)
 
     def compact(self, more_than: int) -> None:
         """Make one file of the files of every folder that has more than so many; those stay while they may be read."""

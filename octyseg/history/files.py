@@ -6,6 +6,7 @@ compacted into that one, and stays for a while for those who found it before.
 
 import os
 import re
+import secrets
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -69,20 +70,35 @@ def merge(files: Sequence[File], folder: Path) -> None:
 
 def put(table: pa.Table, path: Path) -> None:
     """A file in its place, or none."""
+    settle(prepared(table, path), path)
+
+
+def prepared(table: pa.Table, path: Path) -> Path:
+    """A file beside its place, for `settle`."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
+    temporary = _beside(path)
     pq.write_table(table, temporary, compression=_COMPRESSION)
-    _settle(temporary, path)
+    return temporary
 
 
 def replace_file(path: Path, content: bytes) -> None:
     """A small file of another kind, the new content or still the old one."""
-    temporary = path.with_suffix(".tmp")
+    settle(noted(content, path), path)
+
+
+def noted(content: bytes, path: Path) -> Path:
+    """A small file beside its place, for `settle`."""
+    temporary = _beside(path)
     temporary.write_bytes(content)
-    _settle(temporary, path)
+    return temporary
 
 
-def _settle(temporary: Path, path: Path) -> None:
+def _beside(path: Path) -> Path:
+    """A name of its own: whoever had the partition before may still be writing."""
+    return path.with_suffix(f".{secrets.token_hex(4)}.tmp")
+
+
+def settle(temporary: Path, path: Path) -> None:
     """The file is on the disk before its name is, and its name before we say so."""
     for place in (temporary, path.parent):
         if place == path.parent:

@@ -7,13 +7,16 @@ Erased profiles leave no row behind, within the time between two looks.
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, TypeVar
 
 from msgspec import Struct
 
 from octyseg import logs, metrics
 from octyseg.engine.rules import Rules
+from octyseg.errors import Fenced
 from octyseg.history.archive import Archive, Told, admitted
 from octyseg.history.rows import Row
 from octyseg.log.port import Chunk, Log, Record, read_through
@@ -23,6 +26,8 @@ DAY_MS = 24 * 60 * 60 * 1000
 TIDY_EVERY_S = 60.0
 # A day of writes a minute apart makes this many files many times over.
 FILES_A_DAY = 32
+
+T = TypeVar("T")
 
 _logger = logs.get(__name__)
 
@@ -46,6 +51,10 @@ class _Partition:
         self.erased: dict[str, int] = {}
         self.newest_ms = 0
         self.lock = asyncio.Lock()
+
+    def forget(self) -> None:
+        """What came is written, here or elsewhere."""
+        self.rows, self.told, self.first = [], [], self.next_offset
 
 
 class ArchiveStage:
@@ -80,17 +89,19 @@ class ArchiveStage:
         """Go on where the files end."""
         (topic,) = self.inputs
         archive = Archive(self._directory, partition, self._pass)  # type: ignore[arg-type] # its points are among ours
-        reached = await asyncio.to_thread(archive.open)
+        reached = await _to_the_end(asyncio.to_thread(archive.open))
         start = (await self._log.starts(topic, [partition]))[partition]
         if start > reached:
             _logger.warning("events were retained for less time than the archive was away", partition=partition)
-        own = self._partitions[partition] = _Partition(archive, max(start, reached))
+        own = _Partition(archive, max(start, reached))
         async for record in read_through(self._log, topic, partition, own.next_offset, positions[topic]):
             self._take(own, (record,))
         own.next_offset = max(own.next_offset, positions[topic])
         own.erased = {
             told.profile_id: told.place for told in archive.told(archive.reached()) if told.is_erasure
         } | own.erased
+        # Not sooner: a tick writes what came of every partition, and forgets it.
+        self._partitions[partition] = own
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
 
     async def handle(self, chunk: Chunk) -> None:
@@ -115,7 +126,7 @@ class ArchiveStage:
         if now_s >= self._tidy_at_s:
             self._tidy_at_s = now_s + TIDY_EVERY_S
             for partition, own in list(self._partitions.items()):
-                await self._tidy(partition, own)
+                await _to_the_end(self._tidy(partition, own))
 
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """The files say what was reached."""
@@ -124,7 +135,9 @@ class ArchiveStage:
         """Write what has come."""
         own = self._partitions.pop(partition, None)
         if own is not None:
-            await self._write(own)
+            # What another owner has taken over it reads again.
+            with suppress(Fenced):
+                await self._write(own)
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
 
     async def stop(self) -> None:
@@ -145,6 +158,9 @@ class ArchiveStage:
                     own.erased[found.profile_id] = record.offset
 
     async def _write(self, own: _Partition) -> None:
+        await _to_the_end(self._write_what_came(own))
+
+    async def _write_what_came(self, own: _Partition) -> None:
         async with own.lock:
             if own.next_offset == own.first:
                 return
@@ -152,13 +168,14 @@ class ArchiveStage:
                 await asyncio.to_thread(own.archive.write, own.rows, own.told, own.first, own.next_offset)
             metrics.EVENTS.labels(self.name, "archived").inc(len(own.rows))
             self._pass("archive.reached")
-            own.rows, own.told, own.first = [], [], own.next_offset
+            own.forget()
             await self._forget(own)
 
     async def _tidy(self, partition: int, own: _Partition) -> None:
         async with own.lock:
             if self._partitions.get(partition) is not own:
                 return  # closed while another was tidied: the files are another's by now
+            await asyncio.to_thread(own.archive.refuse_another)
             if own.newest_ms:
                 await asyncio.to_thread(own.archive.retain, own.newest_ms - self._config.keep_days * DAY_MS)
             await self._forget(own)
@@ -170,3 +187,17 @@ class ArchiveStage:
         for profile_id, place in erased.items():
             await asyncio.to_thread(own.archive.erase, [profile_id], place + 1)
             own.erased.pop(profile_id)
+
+
+async def _to_the_end(working: Coroutine[Any, Any, T]) -> T:
+    """Let it work to its end also when who waits for it is cancelled: its thread would go on beside the next owner."""
+    task = asyncio.create_task(working)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # its work was not noted as done, so it is tried again, or read again
+        raise

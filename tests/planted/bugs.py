@@ -26,6 +26,7 @@ ONCE = "tests/api/test_idempotency.py"
 BATCHES = "tests/log/test_kafka_batches.py"
 DAMAGE = "tests/log/test_embedded_damage.py"
 LANES = "tests/topologies/test_lanes.py"
+HOST = "tests/topologies/test_host.py"
 PAST = "tests/stages/test_past_stage.py"
 ARCHIVE = "tests/stages/test_archive_stage.py"
 
@@ -381,6 +382,63 @@ BUGS = (
         "            for file in complete(folder, self.reached()):\n",
         "            for file in standing(folder, self.reached()):\n",
         ARCHIVE,
+    ),
+    Bug(
+        "history is written by two at a time when one was told to end",
+        "octyseg/stages/archive.py",
+        "        await _to_the_end(self._write_what_came(own))\n",
+        "        await self._write_what_came(own)\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "what is read at an opening is forgotten with what is written meanwhile",
+        "octyseg/stages/archive.py",
+        "        own = _Partition(archive, max(start, reached))\n",
+        "        own = self._partitions[partition] = _Partition(archive, max(start, reached))\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "an owner of history that was overtaken goes on",
+        "octyseg/history/archive.py",
+        "        if (self.directory / _OWNER).read_text() != self._word:\n",
+        "        if not self._word:\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "how far history is is looked at before others have stopped",
+        "octyseg/history/archive.py",
+        '        for path in [*self.directory.rglob("*.tmp")]:\n'
+        "            path.unlink(missing_ok=True)\n"
+        "        reached = self.reached()\n",
+        "        reached = self.reached()\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "a partition is opened again while its close is under way",
+        "topologies/lanes.py",
+        " or lane.closing is not None:\n                await self._give_up(lane)\n",
+        ":\n                await self._give_up(lane)\n",
+        LANES,
+    ),
+    Bug(
+        "an actor whose partition closes does not hear that it is cancelled",
+        "topologies/lanes.py",
+        "                if lane.closing is not None and lane.work.cancelled():\n"
+        "                    return\n"
+        "                lane.work.result()\n"
+        "            except asyncio.CancelledError:\n",
+        "                lane.work.result()\n"
+        "            except asyncio.CancelledError:\n"
+        "                if lane.closing is not None:\n"
+        "                    return\n",
+        LANES,
+    ),
+    Bug(
+        "a tick that takes its cancellation for an answer ticks on",
+        "topologies/host.py",
+        "        while task is not None and not task.cancelling():\n",
+        "        while task is not None:\n",
+        HOST,
     ),
     Bug(
         "a ledger that is still being read leads",

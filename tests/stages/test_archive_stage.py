@@ -2,12 +2,15 @@
 
 import asyncio
 import json
+import threading
 
 import pyarrow.parquet as pq
 import pytest
 
 from octyseg.engine.rules import Rules
+from octyseg.errors import Fenced
 from octyseg.history.archive import Archive, partitions_in
+from octyseg.history.files import noted
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import specs
@@ -204,6 +207,116 @@ async def test_days_beyond_their_time_go(desk):
     await desk.handle()
     await desk.write()
     assert desk.places() == [0, 1]
+
+
+async def test_what_is_read_again_at_the_opening_is_not_written_before_all_of_it_was_read(desk):
+    await desk.begin()
+    end = await desk.append(event(), event(day=-1), event("eve"))
+    started, go_on = asyncio.Event(), asyncio.Event()
+    reader = desk.log.reader
+
+    def slow_reader():
+        made = reader()
+        read = made.read
+
+        async def slowly(wait_s):
+            started.set()
+            await go_on.wait()
+            return await read(wait_s)
+
+        made.read = slowly
+        return made
+
+    desk.log.reader = slow_reader
+    beginning = asyncio.create_task(desk.begin(end))
+    await started.wait()
+    # As it was, the stage knew the partition by now, and what it read while it wrote was forgotten with what it wrote.
+    assert not desk.stage._partitions
+    await desk.write()
+    go_on.set()
+    await beginning
+    await desk.write()
+    assert desk.places() == [0, 1, 2]
+
+
+async def test_who_is_cancelled_at_a_write_ends_when_the_write_has_ended(desk, monkeypatch):
+    """Threads go on: a close that writes, or the next owner, would come on top of it."""
+    await desk.begin()
+    await desk.append(event(), event(day=-1))
+    await desk.handle()
+    begun, go_on = asyncio.Event(), threading.Event()
+    loop, write = asyncio.get_running_loop(), Archive.write
+
+    def slow_write(archive, *what):
+        loop.call_soon_threadsafe(begun.set)
+        assert go_on.wait(10)
+        write(archive, *what)
+
+    monkeypatch.setattr(Archive, "write", slow_write)
+    ticking = asyncio.create_task(desk.write())
+    await begun.wait()
+    ticking.cancel()
+    closing = asyncio.create_task(desk.stage.close(0))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not ticking.done()
+    assert not closing.done()
+    go_on.set()
+    await asyncio.gather(closing, return_exceptions=True)
+    await asyncio.wait([ticking])
+    assert ticking.cancelled()
+    assert desk.places() == [0, 1]
+
+
+async def test_who_stood_still_while_another_took_over_writes_nothing_more(desk):
+    await desk.begin()
+    await desk.append(event(), event(day=-1))
+    await desk.handle()
+    sleeping = desk.stage
+    await desk.begin()
+    end = await desk.append(event("eve"))
+    await desk.handle()
+    await desk.write()
+    assert desk.places() == list(range(end))
+    for due in ("_write_at_s", "_tidy_at_s"):
+        setattr(sleeping, due, 0)
+        with pytest.raises(Fenced, match="the history of partition 0 has another owner by now"):
+            await sleeping.tick()
+    await sleeping.close(0)
+    assert desk.places() == list(range(end))
+
+
+@pytest.mark.parametrize("point", ["archive.prepared", "archive.file_written", "archive.files_written"])
+async def test_who_stands_still_in_the_middle_of_a_write_leaves_no_row_twice(desk, monkeypatch, point):
+    """The next owner opens, and writes another range, between two steps of it."""
+    await desk.begin()
+    await desk.append(event(), event(day=-1))
+    await desk.handle()
+    sleeping, loop, passed = desk.stage, asyncio.get_running_loop(), []
+
+    async def take_over():
+        await desk.begin()
+        await desk.append(event("eve"))
+        await desk.handle()
+        await desk.write()
+
+    def pass_by(reached):
+        passed.append(reached)
+        if reached == point and passed.count(point) == 1:
+            asyncio.run_coroutine_threadsafe(take_over(), loop).result(10)
+
+    def noted_and_passed(content, path):
+        found = noted(content, path)
+        pass_by("archive.prepared")
+        return found
+
+    monkeypatch.setattr("octyseg.history.archive.noted", noted_and_passed)
+    sleeping._partitions[0].archive._pass_by = pass_by
+    sleeping._write_at_s = 0
+    with pytest.raises(Fenced):
+        await sleeping.tick()
+    assert point in passed
+    assert desk.places() == [0, 1, 2]
 
 
 async def test_what_is_given_away_while_others_are_tidied_is_not_tidied(desk, monkeypatch):

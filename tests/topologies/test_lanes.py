@@ -314,6 +314,20 @@ async def test_an_actor_that_is_cancelled_leaves_no_half_decided_partition(desk)
     assert desk.handled == []
 
 
+async def test_an_actor_that_is_cancelled_while_its_partition_closes_ends(desk):
+    await desk.lanes.assign({0}, 1)
+    desk.stage.gate.clear()
+    taking = asyncio.create_task(desk.lanes.take(chunk(0, 2)))
+    await turns()
+    closing = asyncio.create_task(desk.lanes.assign(set(), 3))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    taking.cancel()
+    await asyncio.wait([taking, closing])
+    assert taking.cancelled()
+    assert desk.stage.told("close") == [("close", 0)]
+
+
 async def test_a_fenced_partition_is_dropped_alone_and_its_neighbour_goes_on(desk):
     await desk.lanes.assign({0, 1}, 1)
     await turns()
