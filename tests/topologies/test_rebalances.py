@@ -16,29 +16,33 @@ from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord, read_through
 from octyseg.log.topics import partition_of, specs
 from octyseg.model.change import from_json
+from octyseg.model.definitions.definition import WebhookEndpoint
 from octyseg.model.definitions.planning import plan
 from octyseg.model.definitions.reading.loading import read_definitions
 from octyseg.model.definitions.registry import Registry
+from octyseg.model.definitions.stored import StoredEndpoint, encoded, endpoint_key
 from octyseg.model.ids import new_segment_id
 from octyseg.model.run import Demand, run_id_of
 from octyseg.projection.reader import Reader
 from octyseg.settings import Settings
-from octyseg.settings_sections import HistorySettings
+from octyseg.settings_sections import HistorySettings, WebhookSettings
 from octyseg.stages.runs import LedgerFollower, read_ledger
+from octyseg.webhooks.sealing import new_key
 from tests.projection.conftest import redis, redis_sync, valkey_url  # noqa: F401 - fixtures of the same server
 from tests.topologies.group import Group, own_tasks
 from tests.tries import LENGTH
+from tests.webhooks.receivers import Receiver, status
 
 pytestmark = [
     pytest.mark.slow,
-    # Of what was killed.
-    pytest.mark.filterwarnings("ignore:Unclosed client session:ResourceWarning"),
+    # Whoever is killed closes nothing.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
 ]
 
 DEADLINE_S = 40
 PARTITIONS = 4
 PEOPLE = [f"p{number}" for number in range(30)]
-STAGES = ("live", "tags", "projection", "archive", "past")
+STAGES = ("live", "tags", "projection", "webhooks", "archive", "past")
 MOVES = ("rebalance", "rebalance", "lose", "grow", "shrink", "sleep", "wake_up", "wake_up")
 SEGMENTS = b"""
 kind: segments
@@ -53,10 +57,12 @@ segmentDefinitions:
 class Town:
     """One log, a group of two processes for every stage, and what happens in the end."""
 
-    def __init__(self, seed, directory, client):
+    def __init__(self, seed, directory, client, receiver):
         self.random = Random(seed)
         history = HistorySettings(directory=directory / "history", write_every_s=0.02)
-        self.settings = Settings(partitions=PARTITIONS, history=history, grace_ms=0)
+        webhooks = WebhookSettings(allow_http=True, allow_networks=("127.0.0.0/8",), secret_key=new_key())
+        self.settings = Settings(partitions=PARTITIONS, history=history, webhooks=webhooks, grace_ms=0)
+        self.receiver = receiver
         self.log = MemoryLog(lambda: time.time_ns() // 1_000_000)
         self.redis = client
         self.numbers = itertools.count()
@@ -81,6 +87,9 @@ class Town:
         )
         self.registry = self.registry.after(planned.records())
         records = [NewRecord(key, value) for key, value in planned.records()]
+        endpoint = WebhookEndpoint(name="crm", url=self.receiver.url)
+        stored = StoredEndpoint(created_at_ms=1, updated_at_ms=1, definition=endpoint)
+        records.append(NewRecord(endpoint_key("crm"), encoded(stored)))
         await self.log.append(self.settings.topic("definitions"), 0, records)
         for group in self.groups:
             await group.grow()
@@ -157,6 +166,13 @@ class Town:
         found = [await reader.profile(profile_id) for profile_id in PEOPLE]
         return {(tag.segment_tag, profile.profile_id) for profile in found if profile for tag in profile.tags}
 
+    async def untold(self):
+        """The changes that the receiver was not told of; what it was told twice was the same."""
+        told = {}
+        for request in self.receiver.requests:
+            assert told.setdefault(request.headers["webhook-id"], request.body) == request.body, "one id, two bodies"
+        return {change.change_id for change in await self.changes() if change.webhook} ^ told.keys()
+
     async def archived(self):
         """The offsets in history, by partition."""
         found = []
@@ -175,7 +191,11 @@ class Town:
 @pytest.mark.parametrize("seed", range(3 * LENGTH))
 async def test_partitions_go_to_and_fro_and_nothing_is_lost_or_doubled(seed, tmp_path, redis):  # noqa: F811 - the fixture
     own_tasks()
-    town = Town(seed, tmp_path, redis)
+    async with Receiver(status(204, body=b"")) as receiver:
+        await play(Town(seed, tmp_path, redis, receiver))
+
+
+async def play(town):
     await town.begin()
     await asyncio.gather(town.produce(2_000), town.move(25))
     run_id = await town.demand()
@@ -194,6 +214,8 @@ async def test_partitions_go_to_and_fro_and_nothing_is_lost_or_doubled(seed, tmp
             return f"changes: {different}"
         if different := expected ^ await town.shown():
             return f"the projection: {different}"
+        if different := await town.untold():
+            return f"webhooks: {different}"
         archived = await town.archived()
         return [
             (set(found) ^ set(here), len(found)) for found, here in zip(archived, offsets, strict=True) if found != here
