@@ -12,6 +12,7 @@ import weakref
 
 from aiokafka import TopicPartition
 
+from octyseg.errors import Fenced
 from octyseg.log.kafka_batches import FetchedBatch, chunk_of
 from topologies.lanes import Lanes
 
@@ -105,6 +106,7 @@ class Member:
         self._handled = {}
         self._flows = False
         self._generation = 0
+        self.is_fenced = False
 
     async def begin(self):
         await self._as_its_own(self._begin())
@@ -148,9 +150,9 @@ class Member:
             self._log,
             self._group.name,
             handled=self._note,
-            end=self._group.ended.append,
+            end=self._end,
             drain_s=30,
-            fenced_s=30,
+            fenced_s=0.1,
         )
         await self._stage.start()
         self._jobs = [asyncio.create_task(job) for job in (self._tick(), self._commit_now_and_then())]
@@ -177,6 +179,13 @@ class Member:
         await self._revoke()
         await self._lanes.close()
         await self._stage.stop()
+
+    def _end(self, error):
+        """Who was overtaken and is given nothing else ends, and is started again; nobody else ends."""
+        if isinstance(error, Fenced):
+            self.is_fenced = True
+        else:
+            self._group.ended.append(error)
 
     def _on_job_done(self, job):
         if not job.cancelling():
@@ -271,6 +280,13 @@ class Group:
             self._members.append(self._sleeping)
             self._sleeping = None
             await self.rebalance()
+
+    async def supervise(self):
+        """Start again who has ended."""
+        for member in [member for member in self._members if member.is_fenced]:
+            self._members.remove(member)
+            await member.kill()
+            await self.grow()
 
     async def rebalance(self):
         await asyncio.gather(*(member.revoke() for member in self._members))

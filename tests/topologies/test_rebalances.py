@@ -132,7 +132,9 @@ class Town:
     async def until(self, what_is_missing):
         give_up_at = time.monotonic() + DEADLINE_S
         while missing := await what_is_missing():
-            assert [error for group in self.groups for error in group.ended] == []
+            for group in self.groups:
+                await group.supervise()
+                assert group.ended == []
             assert time.monotonic() < give_up_at, missing
             await asyncio.sleep(0.02)
 
