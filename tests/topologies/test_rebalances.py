@@ -199,9 +199,9 @@ async def test_partitions_go_to_and_fro_and_nothing_is_lost_or_doubled(seed, tmp
 
 async def play(town):
     await town.begin()
-    await asyncio.gather(town.produce(2_000), town.move(25))
+    await asyncio.gather(town.produce(1_000), town.move(20))
     run_id = await town.demand()
-    await asyncio.gather(town.produce(500), town.move(10))
+    await asyncio.gather(town.produce(300), town.move(8))
     expected = {
         (tag, profile_id)
         for tag, what in (("Buyer", "charged"), ("Worst", "complaint"))
