@@ -217,14 +217,16 @@ class Lanes:
             name = f"{self._stage.name} closes {lane.number}"
             lane.closing = asyncio.create_task(self._close(lane, asyncio.current_task()), name=name)
         await asyncio.wait([lane.closing])
-        lane.closing.result()
 
     async def _close(self, lane: _Lane, asking: asyncio.Task[None] | None) -> None:
         for task in (lane.opening, lane.work):
             if task is not None and task is not asking and not task.done():
                 task.cancel()
                 await asyncio.wait([task])
-        await self._stage.close(lane.number)
+        try:
+            await self._stage.close(lane.number)
+        except Exception as error:  # noqa: BLE001 - as in take
+            self._end(error)
         # Not sooner: while it is here, nobody opens the partition again.
         del self._lanes[lane.number]
 

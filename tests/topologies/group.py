@@ -131,11 +131,11 @@ class Member:
         del tasks
         gc.collect()
 
-    async def sleep(self):
+    def sleep(self):
         """As at SIGSTOP: nothing goes on that asks the log or looks at the time."""
         self._log.awake.clear()
 
-    async def wake_up(self):
+    def wake_up(self):
         self._log.awake.set()
 
     async def _as_its_own(self, doing):
@@ -168,9 +168,11 @@ class Member:
         self._handled.clear()
         self._generation, self._flows = generation, True
         await self._lanes.assign(numbers, generation)
-        for topic in self._stage.inputs:
-            for number in numbers:
-                self.tasks.add(asyncio.create_task(self._feed(topic, number, generation)))
+        self._feeds = [
+            asyncio.create_task(self._feed(topic, number, generation))
+            for topic in self._stage.inputs
+            for number in numbers
+        ]
 
     async def _leave(self):
         for job in self._jobs:
@@ -270,12 +272,12 @@ class Group:
         """One stands still; the group gives what it had to the others, and it finds out when it goes on."""
         if len(self._members) > 1 and self._sleeping is None:
             self._sleeping = self._members.pop(self._random.randrange(len(self._members)))
-            await self._sleeping.sleep()
+            self._sleeping.sleep()
             await self.rebalance()
 
     async def wake_up(self):
         if self._sleeping is not None:
-            await self._sleeping.wake_up()
+            self._sleeping.wake_up()
             await asyncio.sleep(self._random.choice([0, 0.005, 0.05]))
             self._members.append(self._sleeping)
             self._sleeping = None

@@ -393,6 +393,17 @@ async def test_an_error_at_opening_ends_the_process(desk):
     assert [str(error) for error in desk.ended] == ["no broker"]
 
 
+async def test_an_error_at_closing_ends_the_process(desk):
+    async def fail(partition):
+        raise LogUnavailable("no broker")
+
+    await desk.lanes.assign({0}, 1)
+    await turns()
+    desk.stage.close = fail
+    await desk.lanes.assign(set(), 2)
+    assert [str(error) for error in desk.ended] == ["no broker"]
+
+
 async def test_time_stands_still_while_an_assignment_is_under_way(desk):
     await desk.lanes.assign({0}, 1)
     await desk.lanes.tick()
