@@ -79,10 +79,13 @@ class Lanes:
         process may have had it in between.
         """
         stays = generation == self._generation + 1
-        for number in list(self._lanes):
-            lane = self._lanes[number]
-            if not stays or number not in numbers or lane.closing is not None:
-                await self._give_up(lane)
+
+        def is_over(lane: _Lane) -> bool:
+            return not stays or lane.number not in numbers or lane.closing is not None
+
+        # Again, because others may turn out to be lost while these close.
+        while given_up := [lane for lane in self._lanes.values() if is_over(lane)]:
+            await self._give_up(*given_up)
         if self._unowned is not None:
             self._unowned.cancel()
             self._unowned = None
@@ -102,16 +105,13 @@ class Lanes:
             _, late = await asyncio.wait(settling, timeout=self._drain_s)
             for task in late:
                 task.cancel()
-        for lane in list(self._lanes.values()):
-            if lane.work is not None:
-                # Half a chunk was decided: the stage's idea of the partition is not what the log holds.
-                await self._give_up(lane)
+        # Half a chunk was decided: the stage's idea of the partition is not what the log holds.
+        await self._give_up(*(lane for lane in self._lanes.values() if lane.work is not None))
 
     async def close(self) -> None:
         """Let what is in hand finish in time, then give every partition away."""
         await self.revoke()
-        for lane in list(self._lanes.values()):
-            await self._give_up(lane)
+        await self._give_up(*self._lanes.values())
 
     async def take(self, chunk: Chunk) -> None:
         """Handle the chunk if it is of the present assignment; waits for the assignment and the opening."""
@@ -207,16 +207,21 @@ class Lanes:
         _logger.warning("partition lost", stage=self._stage.name, partitions=numbers, reason=str(error))
         if self._unowned is None:
             self._unowned = asyncio.get_running_loop().call_later(self._fenced_s, self._end, error)
-        for lane in lanes:
-            await self._give_up(lane)
+        await self._give_up(*lanes)
 
-    async def _give_up(self, lane: _Lane) -> None:
-        """Close the lane, once; whoever asks for it waits until the stage has closed the partition."""
-        if lane.closing is None:
-            lane.is_open = False
-            name = f"{self._stage.name} closes {lane.number}"
-            lane.closing = asyncio.create_task(self._close(lane, asyncio.current_task()), name=name)
-        await asyncio.wait([lane.closing])
+    async def _give_up(self, *lanes: _Lane) -> None:
+        """Close the lanes, each once; whoever asks for it waits until the stage has closed their partitions.
+
+        All of them begin to close at once: an assignment that comes meanwhile is not to count on any.
+        """
+        for lane in lanes:
+            if lane.closing is None:
+                lane.is_open = False
+                name = f"{self._stage.name} closes {lane.number}"
+                lane.closing = asyncio.create_task(self._close(lane, asyncio.current_task()), name=name)
+        closings = [lane.closing for lane in lanes if lane.closing is not None]
+        if closings:
+            await asyncio.wait(closings)
 
     async def _close(self, lane: _Lane, asking: asyncio.Task[None] | None) -> None:
         for task in (lane.opening, lane.work):

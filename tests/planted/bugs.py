@@ -416,8 +416,8 @@ BUGS = (
     Bug(
         "a partition is opened again while its close is under way",
         "topologies/lanes.py",
-        " or lane.closing is not None:\n                await self._give_up(lane)\n",
-        ":\n                await self._give_up(lane)\n",
+        "            return not stays or lane.number not in numbers or lane.closing is not None\n",
+        "            return not stays or lane.number not in numbers\n",
         LANES,
     ),
     Bug(

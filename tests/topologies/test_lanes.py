@@ -374,6 +374,38 @@ async def test_time_that_finds_a_partition_fenced_drops_them_all(desk):
     assert desk.ended == []
 
 
+async def test_a_partition_that_is_lost_while_an_assignment_closes_others_is_opened_again(desk):
+    """The tick that finds it out has begun before; nobody else would open it, and nobody would miss it."""
+    gates = {0: asyncio.Event(), 1: asyncio.Event()}
+    fenced, close = asyncio.Event(), desk.stage.close
+
+    async def close_slowly(partition):
+        await gates[partition].wait()
+        await close(partition)
+
+    async def tick_slowly():
+        await fenced.wait()
+        raise Fenced("claimed")
+
+    await desk.lanes.assign({0, 1}, 1)
+    await turns()
+    desk.stage.close, desk.stage.tick = close_slowly, tick_slowly
+    ticking = asyncio.create_task(desk.lanes.tick())
+    await turns()
+    await desk.lanes.revoke()
+    assigning = asyncio.create_task(desk.lanes.assign({1}, 2))
+    await turns()
+    fenced.set()
+    await turns()
+    gates[0].set()
+    await turns()
+    gates[1].set()
+    await asyncio.gather(ticking, assigning)
+    await turns()
+    assert desk.stage.told("close") == [("close", 0), ("close", 1)]
+    assert desk.lanes.idle() == {1}
+
+
 @pytest.mark.parametrize("error", [LogUnavailable("no broker"), ValueError("a bug")])
 async def test_any_other_error_ends_the_process_and_nothing_is_committed(desk, error):
     await desk.lanes.assign({0}, 1)
