@@ -21,8 +21,9 @@ _logger = logs.get(__name__)
 
 async def settle(log: Log, topics: Topics, queue: Queue, partition: int, position: int) -> Marker:
     """Bring the schedule to what the log says below `position` of the tags; where its marker stands then."""
-    ends = {topic: (await log.ends(topic, [partition]))[partition] for topic in (topics.tags, topics.deliveries)}
+    # In this order: an owner before us may be at work still, and what it moves on meanwhile is on the log first.
     marker = await queue.marker(partition)
+    ends = {topic: (await log.ends(topic, [partition]))[partition] for topic in (topics.tags, topics.deliveries)}
     if marker is None:
         return await rebuild(log, topics, queue, partition, position, cause="missing")
     if marker.tags < position:

@@ -191,7 +191,9 @@ class Town:
 
 
 @pytest.mark.parametrize("seed", range(3 * LENGTH))
-async def test_partitions_go_to_and_fro_and_nothing_is_lost_or_doubled(seed, tmp_path, redis):  # noqa: F811 - the fixture
+async def test_partitions_go_to_and_fro_and_nothing_is_lost_or_doubled(seed, tmp_path, redis, monkeypatch):  # noqa: F811 - the fixture
+    # What a process that stood still adds to a schedule late is found by the next look at it.
+    monkeypatch.setattr("octyseg.webhooks.outbox.LOOK_EVERY_MS", 200)
     own_tasks()
     async with Receiver(status(204, body=b"")) as receiver:
         await play(Town(seed, tmp_path, redis, receiver))

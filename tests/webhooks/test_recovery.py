@@ -3,10 +3,11 @@ import json
 
 import pytest
 
+from octyseg import metrics
 from octyseg.errors import LogUnavailable, ProjectionUnavailable
 from octyseg.log.memory_faults import Faults
 from octyseg.log.port import NewRecord
-from octyseg.stages.webhooks_repair import rebuild
+from octyseg.stages.webhooks_repair import rebuild, settle
 from octyseg.webhooks.queue import Marker, Queue
 from tests.webhooks import receivers
 from tests.webhooks.desk import TOPICS, change
@@ -19,6 +20,25 @@ class Killed(BaseException):
 
 def told(receiver):
     return [json.loads(request.body)["data"] for request in receiver.requests]
+
+
+async def test_an_owner_before_that_is_still_at_work_does_not_make_the_log_another_one(desk):
+    """Made again below the position it would lose what lies behind: that was seen, and is not put a second time."""
+    await desk.queue.make_again(0, [], Marker(0, 0))
+    ends = desk.log.ends
+
+    async def ends_and_then_the_other_goes_on(topic, partitions):
+        found = await ends(topic, partitions)
+        if topic == TOPICS.tags:
+            await desk.log.append(topic, 0, [NewRecord(b"ada", b"{}")])
+            assert await desk.queue.put(0, [], 0, Marker(found[0] + 1, 0))
+        return found
+
+    desk.log.ends = ends_and_then_the_other_goes_on
+    before = metrics.WEBHOOK_REBUILDS.labels("other log")._value.get()
+    await settle(desk.log, TOPICS, desk.queue, 0, 0)
+    assert metrics.WEBHOOK_REBUILDS.labels("other log")._value.get() == before
+    assert (await desk.queue.marker(0)).tags == 1
 
 
 async def test_what_was_under_way_at_a_crash_is_sent_again_under_the_same_id_and_in_order(desk):
