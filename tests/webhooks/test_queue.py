@@ -91,3 +91,12 @@ async def test_a_server_that_comes_back_while_it_is_made_is_given_all_again(sche
     await schedule.make_again(0, deliveries(4, 5), REACHED)
     assert await schedule.marker(0) == REACHED
     assert await first_offsets(schedule) == [4, 5]
+
+
+async def test_who_is_late_does_not_take_the_marker_back(schedule):
+    """What the next owner has put since would be taken for lost, and made again without what was only seen."""
+    assert await schedule.put(0, deliveries(2, 3), 2, REACHED)
+    assert await schedule.put(0, deliveries(2), 2, Marker(3, 5))
+    assert await schedule.marker(0) == (7, 5)
+    assert await schedule.put(0, [], 2, Marker(3, 0))
+    assert await schedule.marker(0) == (7, 5)

@@ -1,4 +1,5 @@
 -- Moves the marker of a partition. Answers 1, or -1: what it would stand for was lost meanwhile, and it stays.
+-- Forward only, but for a schedule that was made: who is late, and has not heard of the next owner, does not take it back.
 --
 -- KEYS  marker of the partition
 -- ARGV  floor: the marker must have reached it; or '' and the name under which the schedule is being made, which the
@@ -9,6 +10,10 @@ if ARGV[1] == '' then
 else
   local reached = tonumber(redis.call('HGET', KEYS[1], 'tags'))
   if not reached or reached < tonumber(ARGV[1]) then return -1 end
+  for i = 3, #ARGV, 2 do
+    local before = tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or 0)
+    ARGV[i + 1] = math.max(before, tonumber(ARGV[i + 1]))
+  end
 end
 redis.call('HSET', KEYS[1], unpack(ARGV, 3))
 return 1
