@@ -162,10 +162,9 @@ class WebhooksStage:
 
     async def _put(self, partition: int, own: _Partition, deliveries: Sequence[Delivery], reached: Marker) -> None:
         floor = await self._look(partition, own)
-        if not await self._outward.queue.put(partition, deliveries, floor.tags, reached):
+        while not await self._outward.queue.put(partition, deliveries, floor.tags, reached):
             own.floor = None
             floor = await self._look(partition, own)
-            await self._outward.queue.put(partition, deliveries, floor.tags, reached)
         own.floor = reached
 
     async def _look(self, partition: int, own: _Partition) -> Marker:

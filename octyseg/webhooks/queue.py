@@ -65,19 +65,23 @@ class Queue:
         return None if tags is None or deliveries is None else Marker(int(tags), int(deliveries))
 
     async def put(self, partition: int, deliveries: Sequence[Delivery], floor: int, reached: Marker) -> bool:
-        """Schedule these and move the marker; False when Redis has less than `floor`: nothing more is written.
+        """Schedule these and move the marker.
 
+        False when Redis has less than `floor`, or the schedule was made again meanwhile: put them once more then.
         Without deliveries the marker's other half stays: settlements may have moved it meanwhile.
         """
-        answers = await self._put_all(partition, deliveries, str(floor))
+        with answering():
+            made = await self._redis.hget(self._key("marker", partition), "made") or b""
+        answers = await self._put_all(partition, deliveries, floor, made)
         if _LOST in answers:
             return False
-        return await self._move(partition, reached._asdict() if deliveries else {"tags": reached.tags}, floor=floor)
+        to = reached._asdict() if deliveries else {"tags": reached.tags}
+        return await self._move(partition, to, floor, made)
 
     async def replay(self, partition: int, deliveries: Sequence[Delivery]) -> None:
         """Schedule these again, whatever became of them before; their `due_at_ms` says when."""
         assert all(delivery.due_at_ms for delivery in deliveries), "a replay has a time"
-        await self._put_all(partition, deliveries, "")
+        await self._put_all(partition, deliveries)
 
     async def make_again(self, partition: int, deliveries: Sequence[Delivery], reached: Marker) -> None:
         """Put exactly these in the place of what there is of the partition; again, if they are lost meanwhile."""
@@ -149,26 +153,28 @@ class Queue:
         pipe.delete(*(self._key(part, partition) for part in ("marker", "deliveries", "lanes")), *keys)
         pipe.hset(self._key("marker", partition), "making", making)
         await execute(pipe)
-        await self._put_all(partition, deliveries, "")
+        await self._put_all(partition, deliveries)
         if await life_of(self._redis) != life:
             return False
-        moved = await self._move(partition, reached._asdict(), making=making)
+        moved = await self._move(partition, reached._asdict(), "", making)
         return moved and await life_of(self._redis) == life
 
-    async def _put_all(self, partition: int, deliveries: Sequence[Delivery], floor: str) -> list[int]:
+    async def _put_all(
+        self, partition: int, deliveries: Sequence[Delivery], floor: int | str = "", made: bytes | str = ""
+    ) -> list[int]:
         keys = [self._key(part, partition) for part in ("marker", "deliveries", "lanes")]
         lanes = [self._key("first", partition), self._key("retry", partition), self._prefix + "seen:"]
         pipe = self._redis.pipeline(transaction=False)
         for start in range(0, len(deliveries), PER_CALL):
             flat = [part for one in deliveries[start : start + PER_CALL] for part in _arguments(one)]
-            await self._put(keys, [floor, *lanes, MARK_MS, *flat], client=pipe)
+            await self._put(keys, [floor, made, *lanes, MARK_MS, *flat], client=pipe)
         return await execute(pipe) if deliveries else []
 
-    async def _move(self, partition: int, to: dict[str, int], *, floor: int | str = "", making: str = "") -> bool:
-        """Move the marker if it is as it was left, at `floor` or `making`."""
+    async def _move(self, partition: int, to: dict[str, int], floor: int | str, made: bytes | str) -> bool:
+        """Move the marker if the schedule is the one that was `made` under this name, and at `floor` or being made."""
         flat = [part for item in to.items() for part in item]
         with answering():
-            answer = await self._mark([self._key("marker", partition)], [floor, making, *flat])
+            answer = await self._mark([self._key("marker", partition)], [floor, made, *flat])
         return bool(answer != _LOST)
 
     async def _look_up(self, partition: int, ids: Collection[bytes]) -> list[Delivery]:

@@ -26,6 +26,7 @@ ONCE = "tests/api/test_idempotency.py"
 BATCHES = "tests/log/test_kafka_batches.py"
 DAMAGE = "tests/log/test_embedded_damage.py"
 LANES = "tests/topologies/test_lanes.py"
+SCHEDULE = "tests/webhooks/test_queue.py"
 HOST = "tests/topologies/test_host.py"
 PAST = "tests/stages/test_past_stage.py"
 ARCHIVE = "tests/stages/test_archive_stage.py"
@@ -439,6 +440,38 @@ BUGS = (
         "        while task is not None and not task.cancelling():\n",
         "        while task is not None:\n",
         HOST,
+    ),
+    Bug(
+        "what was seen in a schedule that is gone is not put on the new one",
+        "octyseg/webhooks/scripts/put.lua",
+        "    fresh = redis.call('GET', ARGV[5] .. id) ~= ARGV[2]\n",
+        "    fresh = not redis.call('GET', ARGV[5] .. id)\n",
+        SCHEDULE,
+    ),
+    Bug(
+        "deliveries are put on a schedule that was made again meanwhile",
+        "octyseg/webhooks/scripts/mark.lua",
+        " or (made or '') ~= ARGV[2] then",
+        " then",
+        SCHEDULE,
+    ),
+    Bug(
+        "the owner before takes the marker of a schedule back",
+        "octyseg/webhooks/scripts/mark.lua",
+        "    ARGV[i + 1] = math.max(before, tonumber(ARGV[i + 1]))\n",
+        "",
+        SCHEDULE,
+    ),
+    Bug(
+        "an owner before that is still at work makes the log another one",
+        "octyseg/stages/webhooks_repair.py",
+        "    marker = await queue.marker(partition)\n"
+        "    ends = {topic: (await log.ends(topic, [partition]))[partition] "
+        "for topic in (topics.tags, topics.deliveries)}\n",
+        "    ends = {topic: (await log.ends(topic, [partition]))[partition] "
+        "for topic in (topics.tags, topics.deliveries)}\n"
+        "    marker = await queue.marker(partition)\n",
+        RECOVERY,
     ),
     Bug(
         "a ledger that is still being read leads",

@@ -93,6 +93,31 @@ async def test_a_server_that_comes_back_while_it_is_made_is_given_all_again(sche
     assert await first_offsets(schedule) == [4, 5]
 
 
+async def test_a_schedule_that_is_made_again_while_it_is_given_deliveries_is_given_them_again(schedule, monkeypatch):
+    """By a process that stood still and knows nothing of them: what was only seen is not there."""
+    put = schedule._put_all
+
+    async def then_made_again(*arguments):
+        answers = await put(*arguments)
+        monkeypatch.undo()
+        await schedule.make_again(0, deliveries(1), Marker(2, 0))
+        return answers
+
+    monkeypatch.setattr(schedule, "_put_all", then_made_again)
+    assert not await schedule.put(0, deliveries(2, 3), 2, REACHED)
+    assert await first_offsets(schedule) == [1]
+    assert await schedule.put(0, deliveries(2, 3), 2, REACHED)
+    assert await first_offsets(schedule) == [1, 2, 3]
+    assert await schedule.marker(0) == REACHED
+
+
+async def test_what_was_put_a_while_ago_is_not_put_again(schedule):
+    assert await schedule.put(0, deliveries(2), 2, Marker(3, 1))
+    await schedule.settle(0, [(deliveries(2)[0], None)], {}, 2)
+    assert await schedule.put(0, deliveries(2, 3), 3, Marker(5, 3))
+    assert await first_offsets(schedule) == [1, 3]
+
+
 async def test_who_is_late_does_not_take_the_marker_back(schedule):
     """What the next owner has put since would be taken for lost, and made again without what was only seen."""
     assert await schedule.put(0, deliveries(2, 3), 2, REACHED)
