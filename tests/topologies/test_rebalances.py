@@ -197,7 +197,9 @@ async def test_partitions_go_to_and_fro_and_nothing_is_lost_or_doubled(seed, tmp
     monkeypatch.setattr("octyseg.webhooks.outbox.LOOK_EVERY_MS", 200)
     own_tasks()
     async with Receiver(status(204, body=b"")) as receiver:
-        await play(Town(seed, tmp_path, redis, receiver))
+        town = Town(seed, tmp_path, redis, receiver)
+        await play(town)
+    assert [error for group in town.groups for error in group.ended] == []
     # Connections of who was killed complain of their end: here, and not in another test.
     gc.collect()
 
@@ -231,4 +233,3 @@ async def play(town):
     await town.until(what_is_missing)
     await town.end()
     assert not await what_is_missing()
-    assert [error for group in town.groups for error in group.ended] == []
