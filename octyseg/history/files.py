@@ -81,13 +81,8 @@ def prepared(table: pa.Table, path: Path) -> Path:
     return temporary
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """A small file of another kind, the new content or still the old one."""
-    settle(noted(content, path), path)
-
-
 def noted(content: bytes, path: Path) -> Path:
-    """A small file beside its place, for `settle`."""
+    """A small file of another kind beside its place, for `settle`."""
     temporary = _beside(path)
     temporary.write_bytes(content)
     return temporary

@@ -52,7 +52,7 @@ class _Partition:
         self.newest_ms = 0
         self.lock = asyncio.Lock()
 
-    def forget(self) -> None:
+    def let_go(self) -> None:
         """What came is written, here or elsewhere."""
         self.rows, self.told, self.first = [], [], self.next_offset
 
@@ -169,11 +169,11 @@ class ArchiveStage:
                     await asyncio.to_thread(own.archive.write, own.rows, own.told, own.first, own.next_offset)
             except Fenced:
                 # It is its next owner's to write; a tick that meets it once more is not to lose what is ours by then.
-                own.forget()
+                own.let_go()
                 raise
             metrics.EVENTS.labels(self.name, "archived").inc(len(own.rows))
             self._pass("archive.reached")
-            own.forget()
+            own.let_go()
             await self._forget(own)
 
     async def _tidy(self, partition: int, own: _Partition) -> None:

@@ -372,7 +372,8 @@ BUGS = (
         "history says how far it is before it is there",
         "octyseg/history/archive.py",
         "        days: defaultdict[str, list[Row]] = defaultdict(list)\n",
-        '        replace_file(self.directory / "reached", msgspec.json.encode(Reached(next_offset)))\n'
+        "        early = self.directory / _REACHED\n"
+        "        settle(noted(msgspec.json.encode(Reached(next_offset)), early), early)\n"
         "        days: defaultdict[str, list[Row]] = defaultdict(list)\n",
         ARCHIVE,
     ),
