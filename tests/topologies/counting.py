@@ -76,8 +76,8 @@ class CountingStage:
         assert offset <= self._state[partition].stop
 
     async def close(self, partition: int) -> None:
-        """Forget."""
-        del self._state[partition]
+        """Forget; nothing is known of a partition whose opening was broken off."""
+        self._state.pop(partition, None)
 
     async def stop(self) -> None:
         """Nothing."""
