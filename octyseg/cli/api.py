@@ -36,7 +36,7 @@ def api(
 
     own = loaded.server
     opened = listen(own.host if host is None else host, own.port if port is None else port)
-    with metrics.serving(loaded.metrics_port):
+    with opened, metrics.serving(loaded.metrics_port):
         asyncio.run(_serve(loaded, opened))
 
 

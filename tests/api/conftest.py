@@ -12,6 +12,8 @@ import time
 import httpx
 import pytest
 
+from tests.verb import run
+
 DEADLINE_S = 90.0
 _READY = "octyseg is ready"
 
@@ -51,13 +53,7 @@ class Server:
         """Run a verb, beside the process or over HTTP."""
         more = ["--api", self.url] if api else []
         keys = dict(zip(("OCTYSEG_PUBLIC_KEY", "OCTYSEG_SECRET_KEY"), self.admin, strict=True)) if api else {}
-        return subprocess.run(
-            [sys.executable, "-m", "octyseg", *map(str, words), *more],
-            env=self.env | keys | env,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run(*words, *more, env=self.env | keys | env)
 
     def key(self, *scopes):
         """Both halves of a new key."""
@@ -69,8 +65,8 @@ class Server:
     def first_key(self, scope):
         """One that a verb makes: nobody can ask the API yet."""
         done = self.octyseg("keys", "create", "--scope", scope, "-o", "json")
-        assert done.returncode == 0, done.stderr
-        pair = json.loads(done.stdout)
+        assert done.code == 0, done.err
+        pair = json.loads(done.out)
         return pair["public_key"], pair["secret_key"]
 
     def client(self, pair=None, *, basic=True, **options):

@@ -18,8 +18,8 @@ EVENTS = [2_000, pytest.param(10_000, marks=pytest.mark.faults)]
 def archived(server, event_type):
     """Everything of a type that is on the log."""
     done = server.octyseg("tail", "events", "--from-start", "-o", "json")
-    assert done.returncode == 0, done.stderr
-    values = [json.loads(line)["value"] for line in done.stdout.splitlines()]
+    assert done.code == 0, done.err
+    values = [json.loads(line)["value"] for line in done.out.splitlines()]
     return [value for value in values if value.get("event_type") == event_type]
 
 

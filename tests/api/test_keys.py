@@ -75,7 +75,7 @@ def test_a_verb_beside_the_server_revokes_too(server):
     pair = server.key("read")
     with server.client(pair) as holder:
         assert may_read(holder) == 200
-        assert server.octyseg("keys", "revoke", pair[0]).returncode == 0
+        assert server.octyseg("keys", "revoke", pair[0]).code == 0
         server.until(lambda: may_read(holder) == 401, "the key is refused")
 
 
@@ -132,11 +132,11 @@ def test_without_a_key_this_machine_may_ask_until_the_first_is_made(new_server):
 
 def test_beyond_this_machine_nobody_is_served_without_keys(tmp_path, server):
     alone = {"OCTYSEG_LOG": f"embedded://{tmp_path / 'alone.db'}"}
-    assert server.octyseg("topics", "create", **alone).returncode == 0
+    assert server.octyseg("topics", "create", **alone).code == 0
     done = server.octyseg("api", "--host", "0.0.0.0", "--port", "0", **alone)  # noqa: S104 - to be refused
-    assert done.returncode == 2, done.stderr
-    assert "octyseg keys create" in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.code == 2, done.err
+    assert "octyseg keys create" in done.err
+    assert len(done.err.strip().splitlines()) == 1
 
 
 @pytest.mark.parametrize("scopes", [["everything"], [], ["read", "root"]])

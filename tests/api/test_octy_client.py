@@ -233,7 +233,7 @@ def test_what_octyseg_does_not_have_is_answered_in_octys_form(cli):
     assert answer.json()["error"]["errors"][0]["error_message"]
 
 
-@pytest.mark.parametrize("count", [20_000, pytest.param(100_000, marks=pytest.mark.faults)])
+@pytest.mark.parametrize("count", [5_000, pytest.param(100_000, marks=pytest.mark.faults)])
 def test_a_large_upload_ten_at_a_time(cli, server, count):
     rows = [
         {"event_type": "octy_upload", "event_properties": {"n": number}, "profile_id": f"octy_u{number % 997}"}
@@ -246,4 +246,4 @@ def test_a_large_upload_ten_at_a_time(cli, server, count):
             created |= {one["event_id"] for one in answer.json()["created_events"]}
     assert len(created) == count
     done = server.octyseg("topics", "describe", "-o", "json")
-    assert done.returncode == 0, done.stderr
+    assert done.code == 0, done.err

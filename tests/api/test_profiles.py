@@ -109,7 +109,7 @@ def test_after_an_erasure_nothing_of_the_profile_is_left(whole, receiver):
     with whole.client() as client:
         account = {"webhook_url": f"http://127.0.0.1:{receiver.server_port}/", "authenticated_id_key": "login"}
         assert client.post("/v1/configurations/account/set", json=account).status_code == 200
-        secret = whole.octyseg("webhooks", "secret", "account").stdout.strip()
+        secret = whole.octyseg("webhooks", "secret", "account").out.strip()
         assert client.post("/v2/segments", json=live_segment("Seen", "seen", webhook=True)).status_code == 201
         assert (
             client.post(
@@ -196,7 +196,7 @@ async def content(redis, key):
 def in_states(server, profile_id):
     """Whether the newest state of the profile that is on the log is one."""
     done = server.octyseg("tail", "outcomes", "--from-start", "-o", "json")
-    found = [one for line in done.stdout.splitlines() if (one := json.loads(line))["key"] == profile_id]
+    found = [one for line in done.out.splitlines() if (one := json.loads(line))["key"] == profile_id]
     return bool(found) and bool(found[-1]["value"].get("state"))
 
 

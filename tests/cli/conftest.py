@@ -1,15 +1,11 @@
 import asyncio
-import logging
-from typing import NamedTuple
 
 import pytest
-import structlog
 
-from octyseg import cli
-from octyseg.cli.verbs import debug
 from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.topics import specs
 from tests.projection.story import NAMESPACE, Story
+from tests.verb import run
 
 SEGMENTS = """
 kind: segments
@@ -23,37 +19,16 @@ segmentDefinitions:
 """
 
 
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture(autouse=True)
 def one_machine(monkeypatch, tmp_path):
-    """Every test has a log file of its own, one partition, and the logging it found."""
+    """Every test has a log file of its own, and one partition."""
     monkeypatch.setenv("OCTYSEG_LOG", f"embedded://{tmp_path / 'o.db'}")
     monkeypatch.setenv("OCTYSEG_PARTITIONS", "1")
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.reset_defaults()
-    debug.is_on = False
 
 
 @pytest.fixture
-def octyseg(monkeypatch, capsys):
+def octyseg():
     """The program, in this process: octyseg("get", "segments") -> (code, out, err)."""
-
-    def run(*words):
-        capsys.readouterr()
-        monkeypatch.setattr("sys.argv", ["octyseg", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        return Ended(ended.value.code or 0, *capsys.readouterr())
-
     return run
 
 
