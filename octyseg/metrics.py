@@ -6,6 +6,7 @@ ids of profiles. Seconds and totals, after Prometheus' naming rules. `serving` e
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
@@ -95,6 +96,11 @@ WEBHOOK_REBUILDS = Counter(
 API_REQUESTS = Counter("octyseg_api_requests_total", "HTTP requests by route and status", ["route", "status"])
 API_SECONDS = Histogram("octyseg_api_seconds", "Time to answer a request", ["route"], buckets=_FAST)
 API_RECORDS = Counter("octyseg_api_records_total", "Records sent over HTTP, by result (accepted, refused)", ["result"])
+
+# Every chunk asks for some of these by their labels; to look those up is 2.5 of the 3.5 us of a count.
+events = cache(EVENTS.labels)
+changes = cache(CHANGES.labels)
+chunk_seconds = cache(CHUNK_SECONDS.labels)
 
 
 @contextmanager

@@ -182,15 +182,18 @@ class Lanes:
         if chunk.next_offset > position:
             lane.work = asyncio.create_task(self._stage.handle(chunk), name=f"{self._stage.name} handles {lane.number}")
             try:
-                await asyncio.wait([lane.work])
-                if lane.closing is not None and lane.work.cancelled():
-                    return
-                lane.work.result()
+                await lane.work
             except asyncio.CancelledError:
+                if lane.closing is not None and not _is_cancelled():
+                    return
                 await self._give_up(lane)
                 raise
             finally:
                 lane.work = None
+            if _is_cancelled():
+                # The stage took it for an answer: what it says it handled is not ours to note any more.
+                await self._give_up(lane)
+                raise asyncio.CancelledError
             position = lane.positions[chunk.topic] = chunk.next_offset
         self._handled(chunk.topic, lane.number, position)
 
@@ -234,6 +237,12 @@ class Lanes:
             self._end(error)
         # Not sooner: while it is here, nobody opens the partition again.
         del self._lanes[lane.number]
+
+
+def _is_cancelled() -> bool:
+    """Whether this task itself was told to end, not only what it waits for."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _count_gap(topic: str, number: int, position: int, start: int) -> None:

@@ -127,6 +127,11 @@ class Profiles:
         self._ready_ms = self.clock_ms
         self._unjudged = [*self.shelf.ids(), *(one for one in self.held if one not in self.shelf)]
 
+    @property
+    def is_sweeping(self) -> bool:
+        """Whether a tick has profiles to look at whatever the time."""
+        return bool(self._unswept or self._unjudged)
+
     def next_due(self) -> int | None:
         """The instant the clock must pass before a tick does anything; None: nothing is due ever."""
         due_ms = self.shelf.next_due()

@@ -107,7 +107,7 @@ class ArchiveStage:
     async def handle(self, chunk: Chunk) -> None:
         """Remember what the chunk holds; a process that dies before it is written reads it again."""
         own = self._partitions[chunk.partition]
-        with metrics.CHUNK_SECONDS.labels(self.name).time():
+        with metrics.chunk_seconds(self.name).time():
             async with own.lock:
                 for batch in chunk.batches:
                     self._take(own, batch)
@@ -171,7 +171,7 @@ class ArchiveStage:
                 # It is its next owner's to write; a tick that meets it once more is not to lose what is ours by then.
                 own.let_go()
                 raise
-            metrics.EVENTS.labels(self.name, "archived").inc(len(own.rows))
+            metrics.events(self.name, "archived").inc(len(own.rows))
             self._pass("archive.reached")
             own.let_go()
             await self._forget(own)

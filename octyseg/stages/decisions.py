@@ -29,13 +29,15 @@ class Decisions:
             self.outcomes.append(NewRecord(profile_id.encode(), encode(outcome)))
             if outcome.changes:
                 self._changes.update((change.kind, change.reason) for change in outcome.changes)
-        self.refused += decided.refused
+        self._counts.update(decided.counts)
+        if decided.refused:
+            self.refused += decided.refused
+            self._counts["refused"] += len(decided.refused)
         self.sent += decided.sent
-        self._counts.update(decided.counts, refused=len(decided.refused))
 
     def tell(self, stage: str) -> None:
         """Count them for the operator, under the stage's name."""
         for name, count in self._counts.items():
-            metrics.EVENTS.labels(stage, name).inc(count)
+            metrics.events(stage, name).inc(count)
         for (kind, reason), count in self._changes.items():
-            metrics.CHANGES.labels(kind, reason).inc(count)
+            metrics.changes(kind, reason).inc(count)

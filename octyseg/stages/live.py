@@ -8,7 +8,7 @@ are any, the log's answer to `ends_as_of` once everything that existed at the qu
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice
 
 import structlog
@@ -86,7 +86,7 @@ class LiveStage:
         self._identity = Identity(self._config.instance_id)
         self._pass_by = pass_by
         self._open: dict[int, _Open] = {}
-        self._asked_s = -1e9
+        self._asked_s = self._asked_all_s = -1e9
         self._told_ms = 0
         self._followed_s = -1e9
         self._following = asyncio.Lock()
@@ -153,7 +153,7 @@ class LiveStage:
             # Whoever defined a segment and then sent an event expects the one to see the other.
             await self._follow(unless_for_s=FOLLOW_AT_MOST_EVERY_S)
         async with held.lock:
-            with metrics.CHUNK_SECONDS.labels(self.name).time():
+            with metrics.chunk_seconds(self.name).time():
                 decisions = Decisions()
                 # Producers' batches may be tiny or huge; what is fed at once decides how long others wait.
                 records = chain.from_iterable(chunk.batches)
@@ -188,9 +188,14 @@ class LiveStage:
         now_s = self._monotonic()
         if now_s - self._followed_s >= self._config.follow_every_s:
             await self._follow()
-        if self._open and self._has_reason_to_ask(now_s):
-            self._asked_s = now_s
-            await self._pass_time()
+        if self._open and now_s - self._asked_all_s >= self._config.ask_every_s:
+            self._asked_s = self._asked_all_s = now_s
+            await self._pass_time(sorted(self._open), self.inputs)
+        elif now_s - self._asked_s >= self._config.ask_when_due_every_s:
+            numbers = self._near_a_deadline(now_s)
+            if numbers:
+                self._asked_s = now_s
+                await self._pass_time(numbers, (self._events,))
         for held in list(self._open.values()):
             await self._begin_dynamic(held)
             if self._open.get(held.number) is held:
@@ -218,29 +223,28 @@ class LiveStage:
                 for held in self._open.values():
                     held.engine.adopt(self._catalog.catalog)
 
-    def _has_reason_to_ask(self, now_s: float) -> bool:
-        """Once a second, and sooner when a deadline must be near by the last answer."""
-        since_s = now_s - self._asked_s
-        if since_s >= self._config.ask_every_s:
-            return True
-        if since_s < self._config.ask_when_due_every_s:
-            return False
-        likely_ms = self._told_ms + since_s * 1000
-        dues = (held.engine.next_due() for held in self._open.values())
-        return any(due is not None and due < likely_ms for due in dues)
+    def _near_a_deadline(self, now_s: float) -> list[int]:
+        """The partitions for which time has something to do, by the last answer."""
+        likely_ms = self._told_ms + (now_s - self._asked_s) * 1000
+        return [
+            number
+            for number, held in sorted(self._open.items())
+            if held.engine.is_sweeping or ((due_ms := held.engine.next_due()) is not None and due_ms < likely_ms)
+        ]
 
-    async def _pass_time(self) -> None:
-        """Ask the log for its time and ends, and let time pass where all of that was applied."""
-        numbers = sorted(self._open)
-        told_ms, ends = await self._log.ends_as_of(self.inputs, numbers)
+    async def _pass_time(self, numbers: Sequence[int], topics: Sequence[str]) -> None:
+        """Ask the log for its time and ends, and let time pass where all events were applied.
+
+        Commands do not hold time up: no deadline waits for what they say.
+        """
+        told_ms, ends = await self._log.ends_as_of(topics, numbers)
         self._told_ms = told_ms
         caught_up = []
         for number in numbers:
             held = self._open.get(number)
             if held is None:
                 continue
-            behind = {topic: max(ends[topic, number] - held.positions[topic], 0) for topic in self.inputs}
-            # Commands do not hold time up: no deadline waits for what they say.
+            behind = {topic: max(ends[topic, number] - held.positions[topic], 0) for topic in topics}
             if not behind[self._events] and not held.lock.locked():
                 caught_up.append(self._pass_time_of(held, told_ms))
             for topic, records in behind.items():

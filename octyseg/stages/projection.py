@@ -86,7 +86,7 @@ class ProjectionStage:
     async def handle(self, chunk: Chunk) -> None:
         """Redis holds what the chunk says on return, however long that takes."""
         own = self._partitions[chunk.partition]
-        with metrics.CHUNK_SECONDS.labels(self.name).time():
+        with metrics.chunk_seconds(self.name).time():
             read = await _read(own, chunk)
             self._pass_by("projection.read")
             async with own.turn:

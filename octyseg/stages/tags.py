@@ -43,7 +43,7 @@ class TagsStage:
         """One append for all changes of the chunk, acknowledged on return."""
         fence, position = self._fences[chunk.partition], self._positions[chunk.partition]
         records = []
-        with metrics.CHUNK_SECONDS.labels(self.name).time():
+        with metrics.chunk_seconds(self.name).time():
             for number, batch in enumerate(chunk.batches):
                 if number:
                     await asyncio.sleep(0)
@@ -55,7 +55,7 @@ class TagsStage:
             if records:
                 await self._log.append(self._output, chunk.partition, records)
         self._positions[chunk.partition] = chunk.next_offset
-        metrics.EVENTS.labels(self.name, "written").inc(len(records))
+        metrics.events(self.name, "written").inc(len(records))
         self._pass_by("tags.published")
 
     async def tick(self) -> None:

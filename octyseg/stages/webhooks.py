@@ -98,7 +98,7 @@ class WebhooksStage:
     async def handle(self, chunk: Chunk) -> None:
         """Every delivery the chunk leads to is on the log and in the schedule on return."""
         own = self._partitions[chunk.partition]
-        with metrics.CHUNK_SECONDS.labels(self.name).time():
+        with metrics.chunk_seconds(self.name).time():
             async with self._ledger.turn(chunk.partition):
                 floor = await self._availability.until(lambda: self._look(chunk.partition, own))
                 taken = await self._read(max(own.position, floor.tags), chunk)

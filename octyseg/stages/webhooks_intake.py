@@ -44,7 +44,7 @@ class Intake:
             change = from_json(value)
         except msgspec.MsgspecError:
             # The topic is ours: another program wrote there, and nobody asked for a webhook of it.
-            metrics.EVENTS.labels("webhooks", "unreadable").inc()
+            metrics.events("webhooks", "unreadable").inc()
             _logger.warning("a record of the tags topic is no change", offset=record.offset)
             return
         if not change.webhook:

@@ -30,6 +30,7 @@ SCHEDULE = "tests/webhooks/test_queue.py"
 HOST = "tests/topologies/test_host.py"
 PAST = "tests/stages/test_past_stage.py"
 ARCHIVE = "tests/stages/test_archive_stage.py"
+LIVE = "tests/stages/test_live_stage.py"
 
 BUGS = (
     # What leaves the house.
@@ -425,15 +426,23 @@ BUGS = (
     Bug(
         "an actor whose partition closes does not hear that it is cancelled",
         "topologies/lanes.py",
-        "                if lane.closing is not None and lane.work.cancelled():\n"
-        "                    return\n"
-        "                lane.work.result()\n"
-        "            except asyncio.CancelledError:\n",
-        "                lane.work.result()\n"
-        "            except asyncio.CancelledError:\n"
-        "                if lane.closing is not None:\n"
-        "                    return\n",
+        "                if lane.closing is not None and not _is_cancelled():\n",
+        "                if lane.closing is not None:\n",
         LANES,
+    ),
+    Bug(
+        "an actor whose stage takes its cancellation for an answer goes on",
+        "topologies/lanes.py",
+        "            if _is_cancelled():\n",
+        "            if not lane.is_open:\n",
+        LANES,
+    ),
+    Bug(
+        "a sweep waits for the look at all partitions",
+        "octyseg/stages/live.py",
+        "            if held.engine.is_sweeping or (",
+        "            if (",
+        LIVE,
     ),
     Bug(
         "a tick that takes its cancellation for an answer ticks on",

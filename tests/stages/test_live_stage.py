@@ -7,6 +7,7 @@ import pytest
 
 from octyseg.errors import LogUnavailable
 from octyseg.log.memory_faults import Faults
+from tests.simulation.process import NAMESPACE
 from tests.stages.workers import BOUGHT, EVENTS, LEFT, START_MS, Town, flush
 
 
@@ -117,23 +118,39 @@ async def test_time_stands_still_while_the_log_does_not_answer(town):
     assert await town.changes() == []
 
 
-async def test_the_time_is_asked_seldom_but_soon_when_something_is_due(town):
-    worker = await town.owner(ask_every_s=1.0, ask_when_due_every_s=0.05)
+async def test_the_time_is_asked_seldom_but_soon_where_something_is_due():
+    town = await Town.new(partitions=2)
+    worker = town.worker(ask_every_s=1.0, ask_when_due_every_s=0.05)
+    await worker.follow([0, 1])
     await town.event("add")
     await worker.read()
     asked = []
     question = town.log.ends_as_of
 
-    async def ends_as_of(*args):
-        asked.append(town.clock.now_ms - START_MS)
-        return await question(*args)
+    async def ends_as_of(topics, numbers):
+        asked.append((town.clock.now_ms - START_MS, [topic.removeprefix(NAMESPACE) for topic in topics], numbers))
+        return await question(topics, numbers)
 
     town.log.ends_as_of = ends_as_of
-    for _ in range(60):
+    for _ in range(101):
         await worker.tick()
         town.clock.now_ms += 10
-    assert asked == [0, 130]
+    all_of_it = ["events", "commands"], [0, 1]
+    assert asked == [(0, *all_of_it), (130, ["events"], [0]), (1000, *all_of_it)]
     assert await town.changes() == [("added", "matched", 100)]
+
+
+async def test_a_sweep_goes_on_as_soon_as_a_deadline_would(town):
+    worker = await town.owner(ask_every_s=60.0, ask_when_due_every_s=0.05, sweep_batch=2)
+    for number in range(5):
+        await town.event("buy", f"p{number}")
+    await worker.read()
+    await worker.tick()
+    town.definitions[0].news = (LEFT,)
+    for _ in range(3):
+        town.clock.now_ms += 60
+        await worker.tick()
+    assert len([one for one in await town.changes() if one[1] == "definition_deleted"]) == 5
 
 
 async def test_refused_records_are_dead_letters_byte_for_byte_and_their_neighbours_are_not(town):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import defaultdict
+from contextlib import suppress
 
 import pytest
 from aiokafka import TopicPartition
@@ -305,6 +306,22 @@ async def test_a_partition_that_comes_back_is_not_opened_while_it_is_closed(desk
 async def test_an_actor_that_is_cancelled_leaves_no_half_decided_partition(desk):
     await desk.lanes.assign({0}, 1)
     desk.stage.gate.clear()
+    taking = asyncio.create_task(desk.lanes.take(chunk(0, 2)))
+    await turns()
+    taking.cancel()
+    await asyncio.wait([taking])
+    assert taking.cancelled()
+    assert desk.stage.told("close") == [("close", 0)]
+    assert desk.handled == []
+
+
+async def test_an_actor_that_is_cancelled_ends_also_when_its_stage_takes_that_for_an_answer(desk, monkeypatch):
+    async def handle(_chunk):
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(desk.stage, "handle", handle)
+    await desk.lanes.assign({0}, 1)
     taking = asyncio.create_task(desk.lanes.take(chunk(0, 2)))
     await turns()
     taking.cancel()
