@@ -82,12 +82,15 @@ async def test_a_stranger_leaves_nothing(ask, redis):  # noqa: F811 - as above
     assert await redis.keys("*") == []
 
 
-async def test_what_is_kept_shows_nothing_of_the_answer(ask, redis):  # noqa: F811 - as above
-    await ask()
+async def test_what_is_kept_shows_nothing_of_the_answer(ask, behind, redis):  # noqa: F811 - as above
+    # So long that what is sealed does not hold them by chance.
+    who, key = "ada-whom-it-does-not-name", "key-that-is-not-kept"
+    behind.known.add(f"Basic {who}")
+    assert (await ask(who, key)).status_code == 201
     (name,) = await redis.keys("*")
     kept = await redis.get(name)
     assert name.startswith(PREFIX.encode())
-    assert not [word for word in (b"sk_shown_once", b"ada", b"k-1") if word in kept + name]
+    assert not [word for word in (b"sk_shown_once", who.encode(), key.encode()) if word in kept + name]
     assert 0 < await redis.ttl(name) <= 24 * 60 * 60
 
 
