@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import pytest
 from aiokafka import TopicPartition
@@ -303,24 +303,13 @@ async def test_a_partition_that_comes_back_is_not_opened_while_it_is_closed(desk
     assert [entry[0] for entry in desk.stage.story] == ["opening", "open", "close", "opening", "open"]
 
 
-async def test_an_actor_that_is_cancelled_leaves_no_half_decided_partition(desk):
-    await desk.lanes.assign({0}, 1)
-    desk.stage.gate.clear()
-    taking = asyncio.create_task(desk.lanes.take(chunk(0, 2)))
-    await turns()
-    taking.cancel()
-    await asyncio.wait([taking])
-    assert taking.cancelled()
-    assert desk.stage.told("close") == [("close", 0)]
-    assert desk.handled == []
-
-
-async def test_an_actor_that_is_cancelled_ends_also_when_its_stage_takes_that_for_an_answer(desk, monkeypatch):
+@pytest.mark.parametrize("stops", [pytest.param(True, id="stops"), pytest.param(False, id="takes it for an answer")])
+async def test_an_actor_that_is_cancelled_leaves_no_half_decided_partition_whatever_its_stage_does(desk, stops):
     async def handle(_chunk):
-        with suppress(asyncio.CancelledError):
+        with nullcontext() if stops else suppress(asyncio.CancelledError):
             await asyncio.Event().wait()
 
-    monkeypatch.setattr(desk.stage, "handle", handle)
+    desk.stage.handle = handle
     await desk.lanes.assign({0}, 1)
     taking = asyncio.create_task(desk.lanes.take(chunk(0, 2)))
     await turns()
