@@ -36,7 +36,7 @@ def run(*words: object, env: Mapping[str, str] | None = None) -> Ended:
         try:
             cli.main()
         except SystemExit as ended:
-            return Ended(ended.code if isinstance(ended.code, int) else 0, out.text(), err.text())
+            return Ended(int(ended.code or 0), out.text(), err.text())
     msg = "a verb ends by SystemExit"
     raise AssertionError(msg)
 
