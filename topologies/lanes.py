@@ -183,6 +183,9 @@ class Lanes:
             lane.work = asyncio.create_task(self._stage.handle(chunk), name=f"{self._stage.name} handles {lane.number}")
             try:
                 await lane.work
+                if _is_cancelled():
+                    # The stage took it for an answer: what it says it handled is not ours to note any more.
+                    raise asyncio.CancelledError  # noqa: TRY301 - it ends as if it had been heard
             except asyncio.CancelledError:
                 if lane.closing is not None and not _is_cancelled():
                     return
@@ -190,10 +193,6 @@ class Lanes:
                 raise
             finally:
                 lane.work = None
-            if _is_cancelled():
-                # The stage took it for an answer: what it says it handled is not ours to note any more.
-                await self._give_up(lane)
-                raise asyncio.CancelledError
             position = lane.positions[chunk.topic] = chunk.next_offset
         self._handled(chunk.topic, lane.number, position)
 

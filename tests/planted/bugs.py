@@ -433,8 +433,8 @@ BUGS = (
     Bug(
         "an actor whose stage takes its cancellation for an answer goes on",
         "topologies/lanes.py",
-        "            if _is_cancelled():\n",
-        "            if not lane.is_open:\n",
+        "                if _is_cancelled():\n",
+        "                if not lane.is_open:\n",
         LANES,
     ),
     Bug(
