@@ -19,9 +19,20 @@ ROOMS = {
     "traffic": {"model"},
     "intake": {"model"},
     "history": {"model", "engine"},
-    "projection": {"model", "engine", "settings"},
-    "webhooks": {"model", "projection", "metrics"},
-    "stages": {"model", "engine", "history", "log", "projection", "webhooks", "metrics", "logs", "retries"},
+    "projection": {"model", "engine", "cancellation", "settings"},
+    "webhooks": {"model", "projection", "cancellation", "metrics"},
+    "stages": {
+        "model",
+        "engine",
+        "history",
+        "log",
+        "projection",
+        "webhooks",
+        "cancellation",
+        "metrics",
+        "logs",
+        "retries",
+    },
     "hosting": {"model", "engine", "history", "log", "projection", "stages", "webhooks", "metrics", "logs", "settings"},
     "service": {
         "model",
@@ -57,7 +68,18 @@ ROOMS = {
         "settings",
         "__version__",
     },
-    "topologies": {"model", "engine", "log", "projection", "stages", "hosting", "metrics", "logs", "settings"},
+    "topologies": {
+        "model",
+        "engine",
+        "log",
+        "projection",
+        "stages",
+        "hosting",
+        "cancellation",
+        "metrics",
+        "logs",
+        "settings",
+    },
 }
 IMPURE = {"asyncio", "time", "random", "os", "logging", "structlog", "redis", "aiokafka", "faust", "httpx", "sqlite3"}
 CLIENTS = {

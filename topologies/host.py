@@ -12,6 +12,7 @@ from typing import Any
 from faust.types import TP
 
 from octyseg import logs
+from octyseg.cancellation import is_cancelled
 from octyseg.errors import OctysegError, TwinFound
 from octyseg.hosting.runner import group_of
 from octyseg.log import topics
@@ -128,9 +129,8 @@ class Host:
         _logger.info("partitions assigned", stage=self._stage.name, partitions=sorted(numbers), generation=generation)
 
     async def _tick(self) -> None:
-        task = asyncio.current_task()
-        # Redis' client may take a cancellation for a lost connection and answer all the same.
-        while task is not None and not task.cancelling():
+        # Not for ever: Redis' client may take a cancellation for a lost connection.
+        while not is_cancelled():
             await asyncio.sleep(_TICK_EVERY_S)
             await self._lanes.tick()
 

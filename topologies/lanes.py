@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from octyseg import logs, metrics
+from octyseg.cancellation import is_cancelled
 from octyseg.errors import Fenced
 from octyseg.log.kafka_batches import cut_below, start_of
 from octyseg.log.port import Chunk, Log
@@ -183,11 +184,11 @@ class Lanes:
             lane.work = asyncio.create_task(self._stage.handle(chunk), name=f"{self._stage.name} handles {lane.number}")
             try:
                 await lane.work
-                if _is_cancelled():
+                if is_cancelled():
                     # The stage took it for an answer: what it says it handled is not ours to note any more.
                     raise asyncio.CancelledError  # noqa: TRY301 - it ends as if it had been heard
             except asyncio.CancelledError:
-                if lane.closing is not None and not _is_cancelled():
+                if lane.closing is not None and not is_cancelled():
                     return
                 await self._give_up(lane)
                 raise
@@ -236,12 +237,6 @@ class Lanes:
             self._end(error)
         # Not sooner: while it is here, nobody opens the partition again.
         del self._lanes[lane.number]
-
-
-def _is_cancelled() -> bool:
-    """Whether this task itself was told to end, not only what it waits for."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def _count_gap(topic: str, number: int, position: int, start: int) -> None:

@@ -17,6 +17,7 @@ from redis.exceptions import ConnectionError as NoConnection
 from redis.exceptions import NoScriptError, OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as NoAnswer
 
+from octyseg.cancellation import is_cancelled
 from octyseg.errors import ProjectionUnavailable, SettingsError
 from octyseg.projection.private import private_valkey
 from octyseg.settings import Settings
@@ -70,8 +71,7 @@ def answering() -> Iterator[None]:
         yield
     except (NoConnection, NoAnswer, OutOfMemoryError, ReadOnlyError, NoScriptError) as error:
         # A cancelled call may come back as a broken connection, and who waits for Redis would go on waiting.
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
+        if is_cancelled():
             raise asyncio.CancelledError from error
         msg = f"redis does not serve: {error}"
         raise ProjectionUnavailable(msg) from error

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from octyseg import metrics
+from octyseg.cancellation import is_cancelled
 from octyseg.engine.decision import Refused
 from octyseg.log.port import Log, NewRecord, StoredRecord
 from octyseg.model.refusal import Refusal
@@ -69,9 +70,8 @@ class Ledger:
 
     async def run(self) -> None:
         """Write what comes, in order."""
-        task = asyncio.current_task()
-        # Redis' client may take a cancellation for a lost connection and answer all the same.
-        while task is not None and not task.cancelling():
+        # Not for ever: Redis' client may take a cancellation for a lost connection.
+        while not is_cancelled():
             await self._wake.wait()
             self._wake.clear()
             batches, self._waiting = self._waiting, defaultdict(list)

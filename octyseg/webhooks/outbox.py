@@ -14,6 +14,7 @@ from typing import Protocol
 import msgspec
 
 from octyseg import metrics
+from octyseg.cancellation import is_cancelled
 from octyseg.errors import ProjectionUnavailable
 from octyseg.model.change import from_json
 from octyseg.webhooks.answer import Answer
@@ -141,9 +142,8 @@ class Outbox:
 
     async def run(self) -> None:
         """Work until cancelled."""
-        task = asyncio.current_task()
-        # Redis' client may take a cancellation for a lost connection and answer all the same.
-        while task is not None and not task.cancelling():
+        # Not for ever: Redis' client may take a cancellation for a lost connection.
+        while not is_cancelled():
             await self._wake.wait()
             self._wake.clear()
             if self._failure is not None:

@@ -447,8 +447,8 @@ BUGS = (
     Bug(
         "a tick that takes its cancellation for an answer ticks on",
         "topologies/host.py",
-        "        while task is not None and not task.cancelling():\n",
-        "        while task is not None:\n",
+        "        while not is_cancelled():\n",
+        "        while True:\n",
         HOST,
     ),
     Bug(

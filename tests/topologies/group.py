@@ -11,6 +11,7 @@ import weakref
 
 from aiokafka import TopicPartition
 
+from octyseg.cancellation import is_cancelled
 from octyseg.errors import Fenced
 from octyseg.log.kafka_batches import FetchedBatch, chunk_of
 from topologies.lanes import Lanes
@@ -212,7 +213,7 @@ class Member:
 
     async def _tick(self):
         # As topologies.host has it.
-        while not asyncio.current_task().cancelling():
+        while not is_cancelled():
             await self._log.awake.wait()
             await self._lanes.tick()
             await asyncio.sleep(_TICK_EVERY_S)
