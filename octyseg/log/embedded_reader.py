@@ -1,7 +1,8 @@
 """Readers of the embedded log, and the watch that wakes them.
 
 Decides when a reader looks at the file: at once when this process appended beyond one of its
-positions, within about 10 ms when another process did. What a look brings is decided in embedded_reading.
+positions, within about 10 ms when another process did, or 50 ms after a second in which nothing happened.
+What a look brings is decided in embedded_reading.
 """
 
 import asyncio
@@ -12,6 +13,9 @@ from octyseg.log.embedded_reading import Fetched, Place
 from octyseg.log.port import Chunk
 
 _POLL_S = 0.010
+# A look takes 0.5 ms of a processor, most of it for the way to the thread and back.
+_QUIET_POLL_S = 0.050
+_LOOKS_UNTIL_QUIET = 100
 
 
 class Watch:
@@ -84,6 +88,7 @@ class Watch:
 
     async def _poll(self) -> None:
         """Look at the file's version while anyone waits, at the ends only when it is another one."""
+        last, quiet = None, 0
         try:
             while self._waiting:
                 seen = self._version
@@ -91,7 +96,9 @@ class Watch:
                 if version != seen:
                     self._version = version
                     self.moved(await self._ask_ends({place for waiter in self._waiting.values() for place in waiter}))
-                await asyncio.sleep(_POLL_S)
+                quiet = quiet + 1 if version == last else 0
+                last = version
+                await asyncio.sleep(_POLL_S if quiet < _LOOKS_UNTIL_QUIET else _QUIET_POLL_S)
         except OctysegError as failure:
             for future in self._waiting:
                 if not future.done():

@@ -136,6 +136,23 @@ async def test_nobody_polls_when_nobody_waits(watch, file):
     await expect_news(waiting)
 
 
+@pytest.mark.parametrize(("changes_after", "looks"), [(None, 6), (3, 9)])
+async def test_a_file_in_which_nothing_happens_is_looked_at_less_often(watch, file, monkeypatch, changes_after, looks):
+    monkeypatch.setattr("octyseg.log.embedded_reader._POLL_S", 0)
+    monkeypatch.setattr("octyseg.log.embedded_reader._QUIET_POLL_S", 3_600)
+    monkeypatch.setattr("octyseg.log.embedded_reader._LOOKS_UNTIL_QUIET", 5)
+    waiting = asyncio.create_task(watch.news({A: 0}, 3_600))
+    if changes_after is not None:
+        await until(lambda: file.versions_asked == changes_after)
+        file.append(B)
+    await until(lambda: file.versions_asked == looks)
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert file.versions_asked == looks
+    watch.moved({A: 1})
+    await expect_news(waiting)
+
+
 async def test_a_log_that_does_not_answer_is_told_to_whoever_waits(watch, file):
     file.failure = LogUnavailable("gone")
     waiting = [asyncio.create_task(watch.news({place: 0}, 60)) for place in (A, B)]
