@@ -79,10 +79,13 @@ def decode_lot(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> 
         decoded = _decode_array(b"[%b]" % joined)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    events = cast("list[PlainEvent]", decoded[::2])
-    if len(decoded) != 2 * len(values) - 1 or set(map(type, events)) != {PlainEvent}:
+    if len(decoded) != 2 * len(values) - 1:
         return None
-    profile_ids, event_types, properties, times, event_ids, types = zip(*map(astuple, events), strict=True)
+    events = cast("list[PlainEvent]", decoded[::2])
+    try:
+        profile_ids, event_types, properties, times, event_ids, types = zip(*map(astuple, events), strict=True)
+    except TypeError:  # one of them is a number
+        return None
     typed = types.count("event")
     sizes = [*map(len, properties)]
     if (
