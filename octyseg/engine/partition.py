@@ -13,20 +13,21 @@ Commands come from a log of their own and move no clock: an event that arrived b
 State stays encoded until a profile is touched; a record no definition names never touches it.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import compress, islice
+from collections.abc import Iterable
+from itertools import compress
 
 from octyseg.engine import attributes, deadlines, merging, repeats, sequence
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.decision import Decided, Record, Refused
 from octyseg.engine.dynamic import Trigger
 from octyseg.engine.interests import NOTHING, Interests
+from octyseg.engine.lots import Lots, Some
 from octyseg.engine.obeying import Obeying
 from octyseg.engine.profiles import Profiles
 from octyseg.engine.rules import DEDUPE_WINDOW_MS, Rules
 from octyseg.engine.sequence import Happening
 from octyseg.model import command as commands
-from octyseg.model.lot import Lot, PlainEvent, decode_lot
+from octyseg.model.lot import PlainEvent
 from octyseg.model.record import (
     EPOCH,
     MILLISECOND,
@@ -40,11 +41,8 @@ from octyseg.model.record import (
 )
 from octyseg.model.refusal import Refusal
 
-# Records decoded at once, so few that they stay in the processor's cache, and the least that are worth it.
-LOT_RECORDS = 100
-LEAST_LOT = 8
-# So many lots are decoded record by record after one that held more than plain events.
-LOTS_UNTRIED = 15
+# What a record may want that is not decoded yet.
+_ANY = Interests((), "")
 
 
 class Partition(Profiles):
@@ -53,19 +51,16 @@ class Partition(Profiles):
     def __init__(self, catalog: Catalog, rules: Rules, number: int = 0, epoch: int = 0) -> None:
         super().__init__(catalog, rules, number, epoch)
         self._obeying = Obeying(self)
-        self._lots_untried = 0
+        self._lots = Lots(rules)
 
     def feed(self, topic: str, records: Iterable[Record]) -> Decided:
         """Apply records of one topic in offset order; what they change is decided when the feed ends."""
         refused: list[Refused] = []
-        source = iter(records)
-        while some := list(islice(source, LOT_RECORDS)):
-            arrivals = [record.timestamp for record in some]
-            lot = self._plain_lot(some, min(arrivals))
-            if lot is None:
-                self._feed_each(topic, some, refused)
+        for some in self._lots.of(records):
+            if some.events:
+                self._feed_lot(topic, some, refused)
             else:
-                self._feed_lot(topic, some, arrivals, lot)
+                self._feed_each(topic, some.records, refused)
         return self.decided(refused)
 
     def obey(self, records: Iterable[Record]) -> Decided:
@@ -78,36 +73,26 @@ class Partition(Profiles):
                 refused.append(Refused(record, refusal))
         return self.decided(refused)
 
-    def _plain_lot(self, records: Sequence[Record], arrived_ms: int) -> Lot | None:
-        """The events of the records when all of them are plain and name an instant that needs no look."""
-        if len(records) < LEAST_LOT:
-            return None
-        if self._lots_untried:
-            self._lots_untried -= 1
-            return None
-        lot = decode_lot([record.key for record in records], [record.value for record in records])
-        if lot is not None:
-            latest = EPOCH + MILLISECOND * (arrived_ms + self.rules.future_ms)
-            if lot.earliest > EPOCH and lot.latest <= latest:
-                return lot
-        self._lots_untried = LOTS_UNTRIED
-        return None
-
-    def _feed_lot(self, topic: str, records: Sequence[Record], arrivals: Sequence[int], lot: Lot) -> None:
+    def _feed_lot(self, topic: str, some: Some, refused: list[Refused]) -> None:
         """A lot of plain events: most are of a type no definition cares for, and cost a look-up."""
-        wanted = [*map(self.catalog.interests.get, lot.event_types)]
+        records, arrivals, events, event_types, alone = some
         # They hardly ever go back: a broker's clock must be set back for it.
         goes_back = sorted(arrivals) != arrivals
+        wanted = [*map(self.catalog.interests.get, event_types)]
+        self.counts["unmatched"] += wanted.count(None) - len(alone)
+        for place in alone:
+            wanted[place] = _ANY
         passed = 0
         for place in compress(range(len(wanted)), wanted):
             if arrivals[place] > self.clock_ms or goes_back:
                 self.pass_each(arrivals[passed : place + 1])
                 passed = place + 1
-            event, interests = lot.events[place], wanted[place]
-            assert interests is not None
-            self._apply_event(event, interests, records[place], (event.created_at - EPOCH) // MILLISECOND, topic)
+            event, interests = events[place], wanted[place]
+            if event is None or interests is None:
+                self._feed_each(topic, (records[place],), refused)
+            else:
+                self._apply_event(event, interests, records[place], (event.created_at - EPOCH) // MILLISECOND, topic)
         self.pass_each(arrivals[passed:])
-        self.counts["unmatched"] += wanted.count(None)
 
     def _feed_each(self, topic: str, records: Iterable[Record], refused: list[Refused]) -> None:
         """Records of any kind, each decoded alone."""

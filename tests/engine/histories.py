@@ -11,7 +11,18 @@ from tests.engine.story import START_MS, Writer, segment
 
 TYPES = ("add", "buy", "view")
 NEAR = (0, 0, 0, 1, 5, 19, 20, 21, 40, 50, 79, 99, 100, 101, 119, 120, 121, 122, 150, 250, 500)
-PROPERTIES = st.sampled_from([{}, {"cart": 1}, {"cart": 2}, {"cart": 1, "big": True}, {"big": True}, {"cart": 1.0}])
+PROPERTIES = st.sampled_from(
+    [
+        {},
+        {"cart": 1},
+        {"cart": 2},
+        {"cart": 1, "big": True},
+        {"big": True},
+        {"cart": 1.0},
+        {"cart": 1, "items": ["hat"]},
+        {"big": True, "sizes": {"hat": 7}},
+    ]
+)
 WANTED = st.sampled_from([{}, {}, {}, {"big": True}, {"cart": 1}])
 PROFILES = st.sampled_from(["ada", "ada", "ada", "bob"])
 
@@ -74,7 +85,7 @@ def segments(*, conditions=True, count=3):
 @st.composite
 def records(draw, *, in_order=False, others=True, most=25):
     """Records of a few profiles in log order, arrival never falling; late, early and repeated ones among them."""
-    write, arrival_ms, ids = Writer(), 1_000, []
+    write, arrival_ms, ids = Writer(times_are_texts=draw(st.booleans())), 1_000, []
     written = []
     kinds = ["event"] * 9 + (["repeat", "repeat", "profile", "erase"] if others else ["repeat"])
     for number in range(draw(st.integers(1, most))):

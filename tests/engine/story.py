@@ -7,6 +7,8 @@ from octyseg.engine.catalog import Catalog
 from octyseg.engine.partition import Partition
 from octyseg.engine.rules import Rules
 from octyseg.log.port import StoredRecord
+from octyseg.model.change import rfc3339
+from octyseg.model.record import decode, epoch_ms
 from octyseg.model.segment import Segment, Step
 
 TOPIC = "octyseg.events"
@@ -34,14 +36,18 @@ def left_cart(**options):
 
 
 class Writer:
-    """Makes the records of one partition: offsets rise, arrival is what the caller says."""
+    """Makes the records of one partition: offsets rise, arrival is what the caller says.
 
-    def __init__(self):
+    Times of events are texts, as nearly all producers send them, or milliseconds.
+    """
+
+    def __init__(self, *, times_are_texts=True):
         self._offsets = itertools.count()
+        self._times_are_texts = times_are_texts
 
     def event(self, event_type, at_ms, arrival_ms=None, *, profile="ada", properties=None, event_id=None):
         value = {"profile_id": profile, "event_type": event_type, "event_properties": properties or {}}
-        value["created_at"] = START_MS + at_ms
+        value["created_at"] = rfc3339(START_MS + at_ms) if self._times_are_texts else START_MS + at_ms
         if event_id is not None:
             value["event_id"] = event_id
         return self.record(profile, value, at_ms if arrival_ms is None else arrival_ms)
@@ -56,6 +62,11 @@ class Writer:
     def record(self, key, value, arrival_ms):
         encoded = value if isinstance(value, bytes) else json.dumps(value).encode()
         return StoredRecord(next(self._offsets), START_MS + arrival_ms, key.encode(), encoded)
+
+
+def time_of(record):
+    """When the record says that it happened, in epoch milliseconds."""
+    return epoch_ms(decode(record.key, record.value).created_at, record.timestamp)
 
 
 class Told:

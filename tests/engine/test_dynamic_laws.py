@@ -13,8 +13,8 @@ from octyseg.model.command import Backfill, Performed, Ready, encode, key_of
 from tests.engine.agreement import assert_agreement, told_by
 from tests.engine.histories import records, segments
 from tests.engine.rules import dynamic_segments
-from tests.engine.story import FUTURE_MS, GRACE_MS, RULES, TOPIC
-from tests.engine.test_laws import created_at, drain
+from tests.engine.story import FUTURE_MS, GRACE_MS, RULES, TOPIC, time_of
+from tests.engine.test_laws import drain
 from tests.simulation.oracle_dynamic import Past, Turn, expected_turns, leaves, members_as_of, readable
 from tests.tries import tries
 
@@ -114,7 +114,7 @@ def test_a_state_goes_round_at_any_instant(live, dynamic, records, data):
 @seldom
 @given(dynamic_segments(), records(others=False), st.data())
 def test_a_duplicate_changes_nothing(segments, records, data):
-    records = [one for one in records if b"event_id" in one.value and created_at(one) <= one.timestamp + FUTURE_MS]
+    records = [one for one in records if b"event_id" in one.value and time_of(one) <= one.timestamp + FUTURE_MS]
     if not records:
         return
     source = data.draw(st.integers(0, len(records) - 1))

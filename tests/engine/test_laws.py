@@ -1,7 +1,5 @@
 """The laws of the engine over generated histories, the first one against an oracle written apart from it."""
 
-import json
-
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -10,7 +8,7 @@ from octyseg.engine.partition import Partition
 from octyseg.engine.rules import Rules
 from tests.engine.agreement import assert_agreement, told_by
 from tests.engine.histories import records, segments
-from tests.engine.story import FUTURE_MS, HORIZON_MS, MAX_AGE_MS, RULES, TOPIC
+from tests.engine.story import FUTURE_MS, HORIZON_MS, MAX_AGE_MS, RULES, TOPIC, time_of
 from tests.simulation.oracle import expected_changes
 from tests.tries import tries
 
@@ -79,17 +77,13 @@ def test_a_state_goes_round_at_any_instant(segments, records, data):
 @given(segments(), records(others=False), st.data())
 def test_a_duplicate_changes_nothing(segments, records, data):
     # Every event has an id, so that offsets play no part; one from the future was refused and is not known.
-    records = [one for one in records if b"event_id" in one.value and created_at(one) <= one.timestamp + FUTURE_MS]
+    records = [one for one in records if b"event_id" in one.value and time_of(one) <= one.timestamp + FUTURE_MS]
     assume(records)
     source = data.draw(st.integers(0, len(records) - 1))
     at = data.draw(st.integers(source + 1, len(records)))
     copy = records[source]._replace(timestamp=records[min(at, len(records) - 1)].timestamp)
     twice = [one._replace(offset=offset) for offset, one in enumerate([*records[:at], copy, *records[at:]])]
     assert_agreement(whole(segments, twice), told_by(whole(segments, records)))
-
-
-def created_at(record):
-    return json.loads(record.value)["created_at"]
 
 
 @often

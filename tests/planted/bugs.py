@@ -211,6 +211,20 @@ BUGS = (
         "tests/model/test_lot.py",
     ),
     Bug(
+        "a record among plain ones that holds more is passed over",
+        "octyseg/engine/partition.py",
+        "            wanted[place] = _ANY\n",
+        "            wanted[place] = None\n",
+        "tests/engine/test_lots.py",
+    ),
+    Bug(
+        "events behind a record that holds more stand in its place",
+        "octyseg/engine/lots.py",
+        "            events.insert(place, None)\n",
+        "            events.insert(place + 1, None)\n",
+        "tests/engine/test_lots.py",
+    ),
+    Bug(
         "a record need not stand under its profile's key",
         "octyseg/model/record.py",
         "        or key != profile_id.encode()\n",

@@ -1,4 +1,7 @@
-"""Simulated workers start and fail thousands of times a second: nobody wants to read what they log."""
+"""Simulated workers start and fail thousands of times a second: nobody wants to read what they log.
+
+The histories are short: what is decoded at once has to be right however little it is.
+"""
 
 import logging
 
@@ -12,3 +15,8 @@ def quiet():
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     yield
     structlog.configure(**configured)
+
+
+@pytest.fixture(autouse=True)
+def small_lots(monkeypatch):
+    monkeypatch.setattr("octyseg.engine.lots.LEAST_LOT", 2)

@@ -12,6 +12,7 @@ import msgspec
 from octyseg.engine.rules import Rules
 from octyseg.log.topics import partition_of
 from octyseg.model import segment as model
+from octyseg.model.change import rfc3339
 from octyseg.model.segment import DAY_MS, Condition, Segment
 from tests.simulation.plan import (
     Arm,
@@ -190,6 +191,8 @@ class _Script:
         self.trouble = random.choice((0.0, 0.1, 0.3, 0.3, 0.6))
         self.busy = random.choice((0.3, 1.0, 2.5))
         self.arrival_ms = START_MS
+        # Not drawn: the plans of all seeds would be others.
+        self.times_are_texts = (len(segments) + len(self.profiles)) % 3 > 0
         self.is_edited = self.stays = False
         self.sent = []
         self.actions = []
@@ -244,9 +247,10 @@ class _Script:
             value = {
                 "profile_id": profile,
                 "event_type": random.choice((*TYPES, *TYPES, "noise")),
-                "event_properties": random.choice(PROPERTIES),
-                "created_at": self.arrival_ms - random.choice(LAGS_MS),
+                "event_properties": random.choice(PROPERTIES) | ({} if number % 7 else {"items": ["hat"]}),
             }
+            at_ms = self.arrival_ms - random.choice(LAGS_MS)
+            value["created_at"] = rfc3339(at_ms) if self.times_are_texts else at_ms
             if random.random() < 0.7:
                 value["event_id"] = f"e{number}"
                 self.sent.append((profile, value))

@@ -8,7 +8,7 @@ from octyseg.engine.catalog import Catalog
 from octyseg.hosting.replay import replay
 from tests.engine.agreement import assert_agreement
 from tests.engine.histories import records, segments
-from tests.engine.story import RULES
+from tests.engine.story import RULES, time_of
 from tests.simulation.oracle import expected_changes
 from tests.tries import tries
 
@@ -28,7 +28,7 @@ def test_a_replay_agrees_with_the_oracle(segments, records, grace_ms):
     arrived, clock_ms = [], 0
     for offset, record in enumerate(records):
         # The clock of a replay is the event time of the records, and never goes back.
-        clock_ms = max(clock_ms, msgspec.json.decode(record.value)["created_at"])
+        clock_ms = max(clock_ms, time_of(record))
         arrived.append(record._replace(offset=offset, timestamp=clock_ms))
     told = [(change.profile_id, Told([change])) for change in changes]
     assert_agreement(told, expected_changes(segments, arrived, rules, topic="replay"))
