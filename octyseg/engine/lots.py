@@ -2,19 +2,17 @@
 
 What octyseg.model.lot decodes at once costs less than half, and it takes nothing but plain events: one record
 in fifty with a list in it would leave little to it. So once such records came, those that show what they are
-at a glance are set apart first. Where that is of no use either, because producers tell the time in
-milliseconds or every record holds lists, nothing is tried for a while.
+at a glance are set apart first. Where that is of no use either, because producers name no times or every
+record holds lists, nothing is tried for a while.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
 from octyseg.engine.decision import Record
 from octyseg.engine.rules import Rules
 from octyseg.model.lot import Lot, PlainEvent, decode_lot
-from octyseg.model.record import EPOCH, MILLISECOND
 
 # Records decoded at once, so few that they stay in the processor's cache, and the least that are worth it.
 LOT_RECORDS = 100
@@ -43,6 +41,7 @@ class Lots:
 
     def __init__(self, rules: Rules) -> None:
         self._rules = rules
+        # For how many lots more they are set apart, or nothing is tried.
         self._apart = self._untried = 0
 
     def of(self, records: Iterable[Record]) -> Iterator[Some]:
@@ -58,9 +57,9 @@ class Lots:
             self._untried -= 1
             return Some(records)
         arrivals = [record.timestamp for record in records]
-        latest = EPOCH + MILLISECOND * (min(arrivals) + self._rules.future_ms)
+        latest_ms = min(arrivals) + self._rules.future_ms
         if not self._apart:
-            lot = _plain(records, latest)
+            lot = _plain(records, latest_ms)
             if lot is not None:
                 return Some(records, arrivals, lot.events, lot.event_types)
             self._apart = LOTS_ALIKE
@@ -69,7 +68,7 @@ class Lots:
         plain = list(records)
         for place in reversed(alone):
             del plain[place]
-        lot = _plain(plain, latest)
+        lot = _plain(plain, latest_ms)
         if lot is None:
             self._untried = LOTS_ALIKE
             return Some(records)
@@ -81,12 +80,12 @@ class Lots:
         return Some(records, arrivals, events, event_types, alone)
 
 
-def _plain(records: Sequence[Record], latest: datetime) -> Lot | None:
-    """What they hold, when all are plain events of instants that need no look: after 1970, not after `latest`."""
+def _plain(records: Sequence[Record], latest_ms: int) -> Lot | None:
+    """What they hold, when all are plain events and none happened after `latest_ms`."""
     if len(records) < LEAST_LOT:
         return None
     lot = decode_lot([record.key for record in records], [record.value for record in records])
-    return lot if lot is not None and lot.earliest > EPOCH and lot.latest <= latest else None
+    return lot if lot is not None and lot.latest_ms <= latest_ms else None
 
 
 def _more_than_plain(records: Sequence[Record]) -> list[int]:

@@ -91,7 +91,9 @@ class Partition(Profiles):
             if event is None or interests is None:
                 self._feed_each(topic, (records[place],), refused)
             else:
-                self._apply_event(event, interests, records[place], (event.created_at - EPOCH) // MILLISECOND, topic)
+                at = event.created_at
+                at_ms = at if isinstance(at, int) else (at - EPOCH) // MILLISECOND
+                self._apply_event(event, interests, records[place], at_ms, topic)
         self.pass_each(arrivals[passed:])
 
     def _feed_each(self, topic: str, records: Iterable[Record], refused: list[Refused]) -> None:

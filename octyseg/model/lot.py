@@ -1,8 +1,8 @@
 """Many records decoded at once: the common case of octyseg.model.record, at less than two thirds of its cost.
 
-`decode_lot` answers only when every record of the lot is a plain event, exactly as `decode` would have
-answered one by one; else None, and the caller asks `decode` for each. It asks of the whole what `decode`
-asks of each, where the one implies the other:
+`decode_lot` answers only when every record of the lot is a plain event that names its time, all of them as texts
+or all as numbers, exactly as `decode` would have answered one by one; else None, and the caller asks `decode`
+for each. It asks of the whole what `decode` asks of each, where the one implies the other:
 
 - The records are decoded in one call, as one array with a seam between them: a line feed and a zero. No document
   crosses a seam (a text may not hold a line feed, an object no bare number, and brackets are not admitted), so
@@ -31,7 +31,9 @@ from octyseg.model.record import (
     MAX_PROFILE_ID_BYTES,
     MAX_RECORD_BYTES,
     NOT_IDS,
+    epoch_ms,
 )
+from octyseg.model.refusal import Refusal
 from octyseg.model.structure import MAX_KEYS
 
 _SEAM = b",\n0,"
@@ -44,12 +46,12 @@ assert MAX_PROFILE_ID_BYTES == 1 + 255
 
 
 class PlainEvent(Struct, gc=False, kw_only=True):
-    """What octyseg.model.record.Event is, of an event that names its time in RFC 3339."""
+    """What octyseg.model.record.Event is, of an event that names its time."""
 
     profile_id: str
     event_type: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_TYPE_CHARACTERS)]
     event_properties: dict[str, Any]
-    created_at: Annotated[datetime, Meta(tz=True)]
+    created_at: Annotated[datetime, Meta(tz=True)] | int
     event_id: str | None = None
     type: str | None = None
 
@@ -58,16 +60,15 @@ _decode_array = msgspec.json.Decoder(list[PlainEvent | int]).decode
 
 
 class Lot(NamedTuple):
-    """The events of a lot in the order of its records, their types, and the times between which they lie."""
+    """The events of a lot in the order of its records, their types, and the latest event time."""
 
     events: list[PlainEvent]
     event_types: Sequence[str]
-    earliest: datetime
-    latest: datetime
+    latest_ms: int
 
 
 def decode_lot(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> Lot | None:
-    """All of them, when all are plain events that name their time in RFC 3339; at least one record."""
+    """All of them, when all are plain events that name their time, and alike; at least one record."""
     try:
         names = b"\n".join(cast("Sequence[bytes]", keys))
         joined = _SEAM.join(cast("Sequence[bytes]", values))
@@ -84,7 +85,11 @@ def decode_lot(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> 
     events = cast("list[PlainEvent]", decoded[::2])
     try:
         profile_ids, event_types, properties, times, event_ids, types = zip(*map(astuple, events), strict=True)
-    except TypeError:  # one of them is a number
+        earliest, latest = min(times), max(times)
+    except TypeError:  # a number among the events, or among times that are texts
+        return None
+    latest_ms = epoch_ms(latest, 0)
+    if isinstance(latest_ms, Refusal) or isinstance(epoch_ms(earliest, 0), Refusal):
         return None
     typed = types.count("event")
     sizes = [*map(len, properties)]
@@ -95,14 +100,14 @@ def decode_lot(keys: Sequence[bytes | None], values: Sequence[bytes | None]) -> 
         or not _are_their_keys(profile_ids, names)
     ):
         return None
-    # Four keys stand in every record, and three texts.
+    # Four keys stand in every record, and three texts if the time is one.
     others = len(events) - event_ids.count(None) + typed
     named = 4 * len(events) + others + sum(sizes)
     if _colons(joined) != named:
-        texts = 3 * len(events) + others + _texts(properties)
+        texts = (2 if type(latest) is int else 3) * len(events) + others + _texts(properties)
         if joined.count(b'"') != 2 * (named + texts):
             return None
-    return Lot(events, event_types, min(times), max(times))
+    return Lot(events, event_types, latest_ms)
 
 
 def _colons(text: bytes) -> int:

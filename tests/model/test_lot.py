@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import asdict
 
 from octyseg.model.lot import decode_lot
-from octyseg.model.record import MAX_RECORD_BYTES, Event, decode
+from octyseg.model.record import MAX_RECORD_BYTES, Event, decode, epoch_ms
 from octyseg.model.structure import MAX_KEYS
 
 TIME = "2026-11-21T10:11:12.123Z"
@@ -89,6 +89,13 @@ ODD = [
     line(event(type="erase")),
     line(event(created_at=None)),
     line(event(created_at=1_780_000_000_000)),
+    line(event(created_at=17)),
+    line(event(created_at=0)),
+    line(event(created_at=-1)),
+    line(event(created_at=10**14)),
+    line(event(created_at=True)),
+    line(event(created_at=1.78e12)),
+    line(event(created_at=1.5)),
     line(event(created_at="2026-11-21T10:11:12")),
     line(event(created_at="2026-11-21T10:11:60Z")),
     line(event(created_at="1969-11-21T10:11:12Z")),
@@ -137,19 +144,18 @@ def test_a_lot_says_what_its_records_say_or_nothing(values, data):
     if lot is not None:
         assert as_events(lot) == alone
         assert list(lot.event_types) == [one.event_type for one in alone]
-        assert (lot.earliest, lot.latest) == (
-            min(one.created_at for one in alone),
-            max(one.created_at for one in alone),
-        )
+        assert lot.latest_ms == max(epoch_ms(one.created_at, 0) for one in alone)
 
 
-@given(st.lists(PLAINS, min_size=1, max_size=20))
-def test_a_lot_of_plain_events_is_decoded(documents):
+@given(st.lists(PLAINS, min_size=1, max_size=20), st.sampled_from([None, 1_780_000_000_000]))
+def test_a_lot_of_plain_events_is_decoded(documents, at_ms):
+    documents = [document | {"created_at": at_ms or document["created_at"]} for document in documents]
     values = [line(document) for document in documents]
     lot = decode_lot([document["profile_id"].encode() for document in documents], values)
     assert lot is not None
     assert as_events(lot) == [
-        Event(**{**document, "created_at": datetime(2026, 11, 21, 10, 11, 12, 123_000, UTC)}) for document in documents
+        Event(**{**document, "created_at": at_ms or datetime(2026, 11, 21, 10, 11, 12, 123_000, UTC)})
+        for document in documents
     ]
 
 
