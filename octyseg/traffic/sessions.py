@@ -108,9 +108,10 @@ def _order(random: Random, visit: dict[str, Any], cart: Sequence[Product], cart_
     payment = random.choice(_PAYMENTS)
     money = {**visit, "cart_id": cart_id, "value": value, "currency": "EUR", "url": f"{_SHOP}/checkout/{cart_id}"}
     paid = {**money, "order_id": order_id, "payment_method": payment}
+    items = [product.product_id for product in cart]
     return [
-        Step("checkout_started", {**money, "items": len(cart)}, 2.0),
-        Step("order_completed", {**paid, "items": len(cart)}, 0.1),
+        Step("checkout_started", {**money, "items": items}, 2.0),
+        Step("order_completed", {**paid, "items": items}, 0.1),
         Step("charged", {**paid, "item_id": cart[0].product_id}),
     ]
 
