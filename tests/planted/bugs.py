@@ -440,14 +440,14 @@ BUGS = (
     Bug(
         "an actor whose partition closes does not hear that it is cancelled",
         "topologies/lanes.py",
-        "                if lane.closing is not None and not _is_cancelled():\n",
+        "                if lane.closing is not None and not is_cancelled():\n",
         "                if lane.closing is not None:\n",
         LANES,
     ),
     Bug(
         "an actor whose stage takes its cancellation for an answer goes on",
         "topologies/lanes.py",
-        "                if _is_cancelled():\n",
+        "                if is_cancelled():\n",
         "                if not lane.is_open:\n",
         LANES,
     ),
