@@ -176,6 +176,8 @@ class Profiles:
             self.following.swept(subject, self._adopted_ms)
         if encoded is not None and self.following.handovers.fresh:
             self.following.judge_fresh(subject, self._ready_ms)
+            # What turned since then had no alarm: nobody knew that it would.
+            self.following.settle(subject, self.clock_ms)
         return subject
 
     def pass_each(self, arrivals: Sequence[int]) -> None:

@@ -260,6 +260,15 @@ def test_profiles_are_judged_in_bounded_batches_and_before_anything_else_happens
     assert len(told.tick(40, sweep=10)) == 2
 
 
+def test_what_ran_out_before_a_profile_was_judged_is_told_too():
+    told = HandedOver(Condition("since", "within_last", 150 / DAY_MS))
+    told.feed(told.write.profile(0, profile_data={"since": START_MS - 50}))
+    told.begin()
+    told.send(Ready("dyn", 1, 7), arrival_ms=10)
+    told.event("noise", 150, profile="bob")
+    assert told.tick(151) == [("added", "matched", 10), ("removed", "no_longer_matches", 100)]
+
+
 def test_where_no_event_was_ever_written_a_segment_decides_at_once():
     told = HandedOver(Did(0, "buy"))
     (adopted,) = told.begin(events_offset=0)

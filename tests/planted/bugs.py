@@ -211,6 +211,13 @@ BUGS = (
         "tests/model/test_lot.py",
     ),
     Bug(
+        "what ran out before a profile was judged is not told",
+        "octyseg/engine/profiles.py",
+        "            self.following.settle(subject, self.clock_ms)\n",
+        "            pass\n",
+        "tests/engine/test_dynamic_segments.py",
+    ),
+    Bug(
         "a record among plain ones that holds more is passed over",
         "octyseg/engine/partition.py",
         "            wanted[place] = _ANY\n",
