@@ -13,7 +13,7 @@ from octyseg.log.embedded_reading import Fetched, Place
 from octyseg.log.port import Chunk
 
 _POLL_S = 0.010
-# A look takes 0.5 ms of a processor, most of it for the way to the thread and back.
+# A look takes a third of a millisecond of a processor, most of it for the way to the thread and back.
 _QUIET_POLL_S = 0.050
 _LOOKS_UNTIL_QUIET = 100
 
