@@ -1,5 +1,6 @@
 """The examples keep their own rules, and know every event of the made-up shop."""
 
+from itertools import permutations
 from pathlib import Path
 
 import msgspec
@@ -40,3 +41,11 @@ def test_applying_the_shop_twice_changes_nothing():
     topic = Topic()
     topic.apply(SHOP.read_text())
     assert topic.plan(SHOP.read_text()).is_empty
+
+
+@pytest.mark.parametrize("paths", list(permutations(EXAMPLES)), ids=lambda paths: "-".join(path.stem for path in paths))
+def test_the_examples_stand_beside_each_other_in_whatever_order_they_are_applied(paths):
+    topic = Topic()
+    for path in paths:
+        topic.apply(path.read_text())
+    assert all(topic.plan(path.read_text()).is_empty for path in EXAMPLES)
