@@ -50,7 +50,9 @@ CHUNK_SECONDS = Histogram(
 ARCHIVE_SECONDS = Histogram("octyseg_archive_seconds", "Time of one write to history", buckets=_FAST)
 RUNS = Counter("octyseg_runs", "Runs of the batch agent that ended", ["status"])
 DISAGREEMENTS = Gauge(
-    "octyseg_disagreements", "Memberships of dynamic segments in which stream and history differed when last compared"
+    "octyseg_disagreements",
+    "Memberships of dynamic segments in which stream and history differed when last compared",
+    ["partition"],
 )
 RUN_SECONDS = Histogram(
     "octyseg_run_slice_seconds", "Time to evaluate the orders of one slice", buckets=(0.1, 0.5, 1, 5, 15, 60, 300, 1800)
@@ -64,12 +66,12 @@ RESTORE_SECONDS = Histogram(
 FLUSH_SECONDS = Histogram("octyseg_flush_seconds", "Time of a flush of changed states", buckets=_FAST)
 FLUSHED_STATES = Counter("octyseg_flushed_states_total", "States written by flushes, tombstones included")
 
+REDIS_AVAILABLE = Gauge("octyseg_redis_available", "1 while Redis answers, 0 while a stage waits for it", ["stage"])
 PROJECTION_OUTCOMES = Counter(
     "octyseg_projection_outcomes_total",
     "Outcomes sent to Redis, by result (applied, older, quiet: nothing new to show)",
     ["result"],
 )
-PROJECTION_AVAILABLE = Gauge("octyseg_projection_available", "1 while Redis answers, 0 while a stage waits for it")
 PROJECTION_REBUILDS = Counter(
     "octyseg_projection_rebuilds_total", "Partitions of the projection made again from the log, by cause", ["cause"]
 )
@@ -86,9 +88,6 @@ WEBHOOK_DELIVERIES = Counter(
     ["endpoint", "status"],
 )
 WEBHOOK_BREAKER = Gauge("octyseg_webhook_breaker_open", "1 while an endpoint rests after failures", ["endpoint"])
-WEBHOOK_SCHEDULE_AVAILABLE = Gauge(
-    "octyseg_webhook_schedule_available", "1 while Redis holds the schedule of deliveries, 0 while it does not answer"
-)
 WEBHOOK_REBUILDS = Counter(
     "octyseg_webhook_rebuilds_total", "Partitions of the schedule made again from the log, by cause", ["cause"]
 )

@@ -10,14 +10,11 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 
 from octyseg import logs, metrics
-from octyseg.errors import LogUnavailable
+from octyseg.hosting.lag import MEASURE_EVERY_S, Lag, Place
 from octyseg.log.port import Log
 
-_LOOK_EVERY_S = 5.0
 _BEAT_EVERY_S = 0.5
 _LOOKS_BEFORE_READING_AGAIN = 2
-
-Place = tuple[str, int]
 
 _logger = logs.get(__name__)
 
@@ -44,12 +41,12 @@ class Watchdog:
         blocked_s: float = 120.0,
     ) -> None:
         self._stage = stage
-        self._log = log
+        self._lag = Lag(stage, log)
         self._idle = idle
         self._progress = progress
         self._end = end
         self._read_again = read_again
-        self._looks = max(int(stall_s / _LOOK_EVERY_S), 1)
+        self._looks = max(int(stall_s / MEASURE_EVERY_S), 1)
         self._beats = max(int(blocked_s / _BEAT_EVERY_S), 1)
         self._stalled: dict[Place, tuple[int | None, int]] = {}
         self._missed = 0
@@ -61,7 +58,7 @@ class Watchdog:
         beating = asyncio.create_task(self._beat())
         try:
             while True:
-                await asyncio.sleep(_LOOK_EVERY_S)
+                await asyncio.sleep(MEASURE_EVERY_S)
                 await self.look()
         finally:
             stopped.set()
@@ -70,16 +67,13 @@ class Watchdog:
     async def look(self) -> None:
         """Compare committed offsets with the ends; a broker that does not answer is nobody's stall."""
         committed, idle = self._progress(), self._idle()
-        try:
-            ends = await self._ends(committed)
-        except LogUnavailable:
+        behind = await self._lag.measure(committed)
+        if behind is None:
             self._stalled.clear()
             return
         for place, offset in committed.items():
-            behind = max(ends[place] - (offset or 0), 0)
-            metrics.LAG_RECORDS.labels(self._stage, *place).set(behind)
             before, looks = self._stalled.get(place, (offset, 0))
-            if not behind or offset != before or place[1] not in idle:
+            if not behind[place] or offset != before or place[1] not in idle:
                 self._stalled[place] = (offset, 0)
                 continue
             self._stalled[place] = (offset, looks + 1)
@@ -88,15 +82,7 @@ class Watchdog:
                 await self._read_again(place)
             if looks + 1 >= self._looks:
                 topic, number = place
-                self._end(f"{topic}-{number} stands at offset {offset} while {behind} records wait: start again")
-
-    async def _ends(self, places: Mapping[Place, int | None]) -> dict[Place, int]:
-        topics = sorted({topic for topic, _ in places})
-        numbers = sorted({number for _, number in places})
-        if not numbers:
-            return {}
-        _, ends = await self._log.ends_as_of(topics, numbers)
-        return ends
+                self._end(f"{topic}-{number} stands at offset {offset} while {behind[place]} records wait: start again")
 
     async def _beat(self) -> None:
         """Tell the thread that the loop turns, and measure how late it does."""

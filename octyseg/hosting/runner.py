@@ -8,6 +8,7 @@ at the end. There is no group: who runs a stage this way owns every partition of
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+from octyseg.hosting.lag import MEASURE_EVERY_S, Lag
 from octyseg.log.port import Chunk, Log, Reader
 from octyseg.stages.port import Stage
 
@@ -43,6 +44,7 @@ class Runner:
         self._log = log
         self._stage = stage
         self._group = group_of(namespace, stage.name)
+        self._lag = Lag(stage.name, log)
         self._tick_every_s = tick_every_s
         self._commit_every_s = commit_every_s
         self._rest_s = rest_s
@@ -125,9 +127,15 @@ class Runner:
             await asyncio.sleep(self._tick_every_s)
 
     async def _commit(self) -> None:
+        """Commit again and again, and now and then tell how far behind that is."""
+        loop = asyncio.get_running_loop()
+        measured_s = loop.time()
         while not self._ending:
             await asyncio.sleep(self._commit_every_s)
             await self._commit_handled()
+            if loop.time() - measured_s >= MEASURE_EVERY_S:
+                measured_s = loop.time()
+                await self._lag.measure(self._committed)
 
     async def _commit_handled(self) -> None:
         for topic in self._stage.inputs:

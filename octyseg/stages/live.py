@@ -136,6 +136,8 @@ class LiveStage:
         """Drop the partition; what was acknowledged is all there is."""
         held = self._open.pop(partition, None)
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._open))
+        for told in (metrics.CLOCK_LAG_SECONDS, metrics.PROFILES, metrics.WAITING_PROFILES):
+            told.remove(partition)
         if held is not None:
             if held.flushing is not None:
                 held.flushing.cancel()
@@ -190,12 +192,12 @@ class LiveStage:
             await self._follow()
         if self._open and now_s - self._asked_all_s >= self._config.ask_every_s:
             self._asked_s = self._asked_all_s = now_s
-            await self._pass_time(sorted(self._open), self.inputs)
+            await self._pass_time(sorted(self._open))
         elif now_s - self._asked_s >= self._config.ask_when_due_every_s:
             numbers = self._near_a_deadline(now_s)
             if numbers:
                 self._asked_s = now_s
-                await self._pass_time(numbers, (self._events,))
+                await self._pass_time(numbers)
         for held in list(self._open.values()):
             await self._begin_dynamic(held)
             if self._open.get(held.number) is held:
@@ -232,23 +234,20 @@ class LiveStage:
             if held.engine.is_sweeping or ((due_ms := held.engine.next_due()) is not None and due_ms < likely_ms)
         ]
 
-    async def _pass_time(self, numbers: Sequence[int], topics: Sequence[str]) -> None:
+    async def _pass_time(self, numbers: Sequence[int]) -> None:
         """Ask the log for its time and ends, and let time pass where all events were applied.
 
         Commands do not hold time up: no deadline waits for what they say.
         """
-        told_ms, ends = await self._log.ends_as_of(topics, numbers)
+        told_ms, ends = await self._log.ends_as_of((self._events,), numbers)
         self._told_ms = told_ms
         caught_up = []
         for number in numbers:
             held = self._open.get(number)
             if held is None:
                 continue
-            behind = {topic: max(ends[topic, number] - held.positions[topic], 0) for topic in topics}
-            if not behind[self._events] and not held.lock.locked():
+            if ends[self._events, number] <= held.positions[self._events] and not held.lock.locked():
                 caught_up.append(self._pass_time_of(held, told_ms))
-            for topic, records in behind.items():
-                metrics.LAG_RECORDS.labels(self.name, topic, number).set(records)
             metrics.CLOCK_LAG_SECONDS.labels(number).set(max(told_ms - held.engine.clock_ms, 0) / 1000)
             metrics.PROFILES.labels(number).set(len(held.engine))
             metrics.WAITING_PROFILES.labels(number).set(held.engine.shelf.waiting)

@@ -115,10 +115,13 @@ class PastStage:
         differences = 0
         for partition in sorted(self._open):
             try:
-                differences += len((await self._agreement.compare(partition)).differences)
+                found = len((await self._agreement.compare(partition)).differences)
             except OctysegError as error:
                 _logger.warning("stream and history were not compared", partition=partition, error=str(error))
-        metrics.DISAGREEMENTS.set(differences)
+                continue
+            differences += found
+            if partition in self._open:
+                metrics.DISAGREEMENTS.labels(partition).set(found)
         if differences:
             _logger.error("stream and history differ: `octyseg check-agreement` says where", differences=differences)
 
@@ -151,6 +154,7 @@ class PastStage:
     async def close(self, partition: int) -> None:
         """Lead no more."""
         self._open.discard(partition)
+        metrics.DISAGREEMENTS.remove(partition)
         if partition == LEDGER and self._ledger is not None:
             ledger, self._ledger = self._ledger, None
             if self._leading is not None:

@@ -64,7 +64,7 @@ class ProjectionStage:
         self._projection = projection
         self._follower = follower
         self._pass_by = passing
-        self._availability = Availability("projection", metrics.PROJECTION_AVAILABLE, wait_max_s)
+        self._availability = Availability("projection", metrics.REDIS_AVAILABLE.labels(self.name), wait_max_s)
         self._partitions: dict[int, _Partition] = {}
         self._look_at_s = 0.0
 

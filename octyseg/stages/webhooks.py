@@ -67,7 +67,7 @@ class WebhooksStage:
         self._topics = topics
         self._profiles = profiles
         self._outward = outward
-        self._availability = Availability("schedule of webhooks", metrics.WEBHOOK_SCHEDULE_AVAILABLE)
+        self._availability = Availability("schedule of webhooks", metrics.REDIS_AVAILABLE.labels(self.name))
         self._intake = Intake(self._profile, max_staleness_ms)
         self._outboxes = Outboxes(log, follower, outward, topics.definitions, self._settled)
         self._pass = passing

@@ -130,6 +130,8 @@ class Outbox:
 
     def tick(self, now_ms: int) -> None:
         """Time passed."""
+        rests = self.breaker.rests > 0 and bool(self._lanes) and self.endpoint.enabled
+        metrics.WEBHOOK_BREAKER.labels(self.endpoint.name).set(rests)
         if now_ms >= self._wake_at_ms:
             self._wake.set()
 
@@ -256,7 +258,6 @@ class Outbox:
         self.breaker = after(self.breaker, success=answer.failure is None, now_ms=now_ms)
         metrics.WEBHOOK_ATTEMPTS.labels(endpoint.name, answer.failure or "ok").inc()
         metrics.WEBHOOK_SECONDS.labels(endpoint.name).observe(answer.duration_ms / 1000)
-        metrics.WEBHOOK_BREAKER.labels(endpoint.name).set(self.breaker.rests > 0)
         self._on_settled(partition, judge(delivery, answer, now_ms, chance), self.breaker)
         if answer.failure == "gone":
             self._on_hopeless(endpoint.name, "its receiver answered 410")

@@ -3,7 +3,7 @@ import socket
 
 import httpx
 import pytest
-from prometheus_client import REGISTRY
+from prometheus_client import REGISTRY, Gauge
 
 from octyseg import metrics
 from octyseg.errors import UsageError
@@ -18,6 +18,11 @@ def test_every_metric_has_a_name_of_the_house_and_a_meaning():
     assert len(families) > 15
     assert [family.name for family in families if not re.fullmatch(r"octyseg_[a-z_]+", family.name)] == []
     assert [family.name for family in families if len(family.documentation.split()) < 3] == []
+
+
+def test_a_process_says_nothing_of_what_it_does_not_do():
+    """A gauge without labels says 0 from the start: that Redis is away, in a process that has none."""
+    assert [metric for metric in named() if isinstance(metric, Gauge) and not metric._labelnames] == []
 
 
 def test_what_is_counted_can_be_scraped_until_the_block_ends():

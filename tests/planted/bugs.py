@@ -321,7 +321,7 @@ BUGS = (
     Bug(
         "what stands still is waited for",
         "topologies/watchdog.py",
-        "        self._looks = max(int(stall_s / _LOOK_EVERY_S), 1)\n",
+        "        self._looks = max(int(stall_s / MEASURE_EVERY_S), 1)\n",
         "        self._looks = 10**9\n",
         "tests/topologies/test_watchdog.py",
     ),

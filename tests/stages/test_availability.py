@@ -7,21 +7,21 @@ from octyseg.stages.availability import Availability
 
 @pytest.fixture
 def availability():
-    return Availability("the projection", metrics.PROJECTION_AVAILABLE, wait_max_s=0.01)
+    return Availability("the projection", metrics.REDIS_AVAILABLE.labels("projection"), wait_max_s=0.01)
 
 
 async def test_a_step_is_tried_until_redis_answers(availability):
     seen = []
 
     async def step():
-        seen.append(metrics.PROJECTION_AVAILABLE._value.get())
+        seen.append(metrics.REDIS_AVAILABLE.labels("projection")._value.get())
         if len(seen) < 4:
             raise ProjectionUnavailable("away")
         return "done"
 
     assert await availability.until(step) == "done"
     assert seen[1:] == [0, 0, 0]
-    assert metrics.PROJECTION_AVAILABLE._value.get() == 1
+    assert metrics.REDIS_AVAILABLE.labels("projection")._value.get() == 1
 
 
 async def test_what_is_no_absence_comes_up_at_once(availability):

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from octyseg import metrics
 from octyseg.errors import LogUnavailable
 from octyseg.log.memory_faults import Faults
 from tests.simulation.process import NAMESPACE
@@ -135,8 +136,8 @@ async def test_the_time_is_asked_seldom_but_soon_where_something_is_due():
     for _ in range(101):
         await worker.tick()
         town.clock.now_ms += 10
-    all_of_it = ["events", "commands"], [0, 1]
-    assert asked == [(0, *all_of_it), (130, ["events"], [0]), (1000, *all_of_it)]
+    everywhere = ["events"], [0, 1]
+    assert asked == [(0, *everywhere), (130, ["events"], [0]), (1000, *everywhere)]
     assert await town.changes() == [("added", "matched", 100)]
 
 
@@ -216,3 +217,18 @@ async def test_a_partition_that_is_not_ours_any_more_can_be_closed_again(town):
     await worker.close(0)
     await worker.close(0)
     assert worker.stage._open == {}
+
+
+async def test_of_a_partition_that_was_closed_this_process_tells_nothing_more(town):
+    def told():
+        gauges = (metrics.CLOCK_LAG_SECONDS, metrics.PROFILES, metrics.WAITING_PROFILES)
+        samples = [sample for gauge in gauges for sample in gauge.collect()[0].samples]
+        return [sample.name for sample in samples if sample.labels["partition"] == "0"]
+
+    worker = await town.owner()
+    await town.event("add")
+    await worker.read()
+    await worker.stage.tick()
+    assert told() == ["octyseg_clock_lag_seconds", "octyseg_profiles", "octyseg_waiting_profiles"]
+    await worker.close(0)
+    assert told() == []

@@ -109,7 +109,7 @@ async def test_a_worker_without_partitions_has_nothing_to_stand_before(desk):
 
 
 async def test_it_looks_as_long_as_it_runs(desk, monkeypatch):
-    monkeypatch.setattr("topologies.watchdog._LOOK_EVERY_S", 0.001)
+    monkeypatch.setattr("topologies.watchdog.MEASURE_EVERY_S", 0.001)
     running = asyncio.create_task(desk.watchdog.run())
     async with asyncio.timeout(10):
         await desk.ended_once.wait()

@@ -1,8 +1,9 @@
 import asyncio
 
+from octyseg import metrics
 from octyseg.model.change import to_json
 from octyseg.webhooks.answer import Answer
-from octyseg.webhooks.breaker import CLOSED
+from octyseg.webhooks.breaker import CLOSED, Breaker
 from octyseg.webhooks.delivery import Delivery
 from octyseg.webhooks.endpoint import Endpoint
 from octyseg.webhooks.outbox import Outbox
@@ -86,3 +87,27 @@ async def test_what_was_written_down_while_the_schedule_was_read_is_not_sent_aga
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert posted == [schedule.delivery.change_id]
+
+
+async def test_who_has_no_partition_or_no_endpoint_does_not_say_that_it_rests():
+    def told():
+        outbox.tick(0)
+        return metrics.WEBHOOK_BREAKER.labels("crm")._value.get()
+
+    outbox = Outbox(
+        ENDPOINT,
+        breaker=Breaker(failures=10, rests=1, open_until_ms=60_000),
+        schedule=Schedule(),
+        post=None,
+        clock=lambda: 0,
+        on_settled=None,
+        on_hopeless=None,
+    )
+    assert told() == 0
+    outbox.open(0)
+    assert told() == 1
+    outbox.change(ENDPOINT._replace(enabled=False))
+    assert told() == 0
+    # Who is turned on again begins anew.
+    outbox.change(ENDPOINT)
+    assert told() == 0
