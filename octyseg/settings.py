@@ -237,10 +237,13 @@ def show(settings: Settings) -> Iterator[Shown]:
 
 
 def _show(settings: BaseModel, section: str) -> Iterator[Shown]:
+    # As JSON has them: paths and networks are texts.
+    values = settings.model_dump(mode="json")
     for field_name, field in type(settings).model_fields.items():
-        value, name = getattr(settings, field_name), section + field_name
-        if isinstance(value, BaseModel):
-            yield from _show(value, name + ".")
+        value, name = values[field_name], section + field_name
+        inner = getattr(settings, field_name)
+        if isinstance(inner, BaseModel):
+            yield from _show(inner, name + ".")
             continue
         if name in {"redis", "history.engine"}:
             value = without_password(value)

@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from pydantic import BaseModel
 
@@ -109,7 +111,18 @@ def test_show_tells_the_source_and_masks_the_password(monkeypatch):
     assert shown["redis"].source == "environment"
     assert shown["partitions"].source == "default"
     monkeypatch.setenv("OCTYSEG_HISTORY__ENGINE", "clickhouse://user:s3cret@host:8123/")
-    assert "s3cret" not in str({line.value for line in show(load())})
+    assert "s3cret" not in str([line.value for line in show(load())])
+
+
+def test_whatever_is_set_can_be_shown_to_programs(monkeypatch, tmp_path):
+    monkeypatch.setenv("OCTYSEG_HISTORY__DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("OCTYSEG_KAFKA__TLS", "true")
+    monkeypatch.setenv("OCTYSEG_KAFKA__AUTHORITIES", str(tmp_path / "authorities.pem"))
+    monkeypatch.setenv("OCTYSEG_WEBHOOKS__ALLOW_NETWORKS", '["127.0.0.0/8"]')
+    shown = {line["name"]: line["value"] for line in json.loads(json.dumps([one._asdict() for one in show(load())]))}
+    assert shown["history.directory"] == str(tmp_path)
+    assert shown["kafka.authorities"] == str(tmp_path / "authorities.pem")
+    assert shown["webhooks.allow_networks"] == ["127.0.0.0/8"]
 
 
 def test_a_password_in_the_query_is_masked_too():
