@@ -9,7 +9,7 @@ RUN := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 # Where an environment forbids caches of compiled modules, each of the tests' hundred processes compiles all it imports.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help setup demo test test-fast check format bench bench-api bench-history latency kafka faults soak simulate schema
+.PHONY: help setup demo test test-fast check format bench bench-api bench-history latency kafka faults soak simulate generated
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,5 +66,7 @@ simulate: setup ## the seeded simulation, e.g. make simulate SEEDS=100000, and e
 	OCTYSEG_SIMULATION_SEEDS=$(SEEDS) OCTYSEG_TEST_LENGTH=10 $(RUN) -m pytest tests/simulation tests/engine tests/history tests/topologies/test_rebalances.py \
 		-m 'not kafka' --timeout 36000 -o faulthandler_timeout=40000
 
-schema: setup ## write the JSON Schema of definition files again
+generated: setup ## write what is made from code again: the JSON Schema of definitions, the dashboard, the topics
 	$(RUN) -m octyseg.model.definitions.schema > docs/schema/definitions.schema.json
+	$(RUN) -m deploy.dashboards > deploy/dashboards/octyseg.json
+	$(RUN) -m deploy.topics > deploy/topics/strimzi.yaml

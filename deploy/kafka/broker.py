@@ -19,9 +19,8 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
-from typing import NoReturn
+from typing import IO, NoReturn
 
 from deploy.kafka.jars import classes, jars
 from deploy.kafka.properties import properties
@@ -151,8 +150,7 @@ class Broker:
         # A broker must not outlive whoever started it, not even one that was killed.
         guard = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with (self.data / "broker.out").open("ab") as out:
-            start = partial(subprocess.Popen, [*guard, *command], stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-            return _STARTER.submit(start).result()
+            return _STARTER.submit(_begun, [*guard, *command], out).result()
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1.0) as asked:
@@ -165,6 +163,10 @@ class Broker:
             f"the kafka broker in {self.data} {what}:\n{(self.data / 'broker.out').read_text(errors='replace')[-4000:]}"
         )
         raise BrokerFailed(msg)
+
+
+def _begun(command: Sequence[str], out: IO[bytes]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)  # noqa: S603 - Java, as it is found
 
 
 def _write_classes(archive: Path) -> None:

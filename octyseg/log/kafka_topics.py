@@ -152,14 +152,18 @@ class Topics:
         return {name: {entry[0]: entry[1] for entry in entries} for _, _, _, name, entries in response.resources}
 
 
-def _new_topic(spec: TopicSpec) -> NewTopic:
-    configs = {
+def configs_of(spec: TopicSpec) -> dict[str, str]:
+    """How a topic has to be configured, in Kafka's words."""
+    return {
         "cleanup.policy": "compact" if spec.compacted else "delete",
         "retention.ms": str(spec.retention_ms),
         _STAMPS: _ARRIVAL,
     }
+
+
+def _new_topic(spec: TopicSpec) -> NewTopic:
     # -1 is the broker's default replication, which aiokafka lets through only beside explicit replicas.
-    return NewTopic(spec.name, spec.partitions, -1, replica_assignments={}, topic_configs=configs)
+    return NewTopic(spec.name, spec.partitions, -1, replica_assignments={}, topic_configs=configs_of(spec))
 
 
 def _spec(name: str, partitions: int, configs: dict[str, str]) -> TopicSpec:

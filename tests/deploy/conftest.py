@@ -1,0 +1,26 @@
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+# Where .ci/run puts what it takes out of Debian's package.
+UNPACKED = Path(__file__).parents[2] / "build" / "promtool" / "usr" / "bin"
+
+
+@pytest.fixture(scope="session")
+def promtool():
+    """Runs Prometheus' own tool; fails with what it says."""
+    program = shutil.which("promtool") or shutil.which("promtool", path=str(UNPACKED))
+    if program is None:
+        reason = "no promtool on this machine (Debian's package prometheus has it): NO ALERT WAS TRIED"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+    def run(*words):
+        ended = subprocess.run([program, *map(str, words)], capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    return run
