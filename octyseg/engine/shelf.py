@@ -8,6 +8,9 @@ import heapq
 from collections.abc import Iterable
 from typing import NamedTuple
 
+# So many that were overtaken are no reason to look through all of them.
+ALARMS_TO_SPARE = 1_000
+
 
 class Changed(NamedTuple):
     """A profile whose state changed since it was last taken; None: it was forgotten. See `put` for stubs."""
@@ -95,6 +98,13 @@ class Shelf:
         if alarm_ms is None or due_ms < alarm_ms:
             self._alarm_of[profile_id] = due_ms
             heapq.heappush(self._alarms, (due_ms, profile_id))
+            if len(self._alarms) > 2 * len(self._alarm_of) + ALARMS_TO_SPARE:
+                self._drop_overtaken()
+
+    def _drop_overtaken(self) -> None:
+        """Alarms that earlier ones took the place of lie in the heap until their time, a day if they are unlucky."""
+        self._alarms = [(due_ms, profile_id) for profile_id, due_ms in self._alarm_of.items()]
+        heapq.heapify(self._alarms)
 
     def next_due(self) -> int | None:
         """The earliest alarm."""

@@ -4,6 +4,7 @@ import pytest
 
 from octyseg.engine import interests
 from octyseg.engine import profiles as profiles_module
+from octyseg.engine.shelf import ALARMS_TO_SPARE, Shelf
 from octyseg.model.segment import Step
 from tests.engine.story import Told, left_cart, segment
 
@@ -108,3 +109,21 @@ def test_a_sweep_looks_at_no_more_profiles_a_tick_than_it_is_given(decodes):
         assert decodes.calls - before == 10
     told.tick(1, sweep=10)
     assert decodes.calls == 30
+
+
+def test_alarms_that_earlier_ones_took_the_place_of_do_not_pile_up():
+    """Who does something each hour is waited for, then remembered for a day: each time anew."""
+    shelf, profiles, hour_ms = Shelf(), [f"profile_{number}" for number in range(500)], 3_600_000
+    most = 0
+    for hour in range(20):
+        for profile in profiles:
+            shelf.schedule(profile, hour * hour_ms + 1)
+        popped = {shelf.pop_due(hour * hour_ms + 2) for _ in profiles}
+        assert popped == set(profiles)
+        for profile in profiles:
+            shelf.schedule(profile, (hour + 24) * hour_ms)
+        most = max(most, len(shelf._alarms))
+    assert most <= 2 * len(profiles) + ALARMS_TO_SPARE
+    last = [shelf.pop_due(100 * hour_ms) for _ in range(len(profiles) + 1)]
+    assert set(last[:-1]) == set(profiles)
+    assert last[-1] is None
