@@ -23,6 +23,7 @@ from octyseg.cli import (
     get,
     history,
     keys,
+    lag,
     preview,
     produce,
     projection,
@@ -88,6 +89,7 @@ application.command("export")(may_ask(export.export))
 application.command("erase")(may_ask(erase.erase))
 application.command("check-agreement")(agreement.check_agreement)
 application.command("tail")(tail.tail)
+application.command("lag")(lag.lag)
 application.command("worker")(worker.worker)
 application.command("dev")(dev.dev)
 application.command("api")(api.api)

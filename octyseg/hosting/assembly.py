@@ -1,11 +1,11 @@
 """Make stages from settings, a log and Redis: for topologies and the embedded runner, the same way everywhere."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from octyseg.log.port import Log
 from octyseg.settings import Settings
 from octyseg.stages.catalog import CatalogFollower
-from octyseg.stages.port import Stage
+from octyseg.stages.port import Stage, StageName
 from octyseg.stages.tags import TagsStage
 
 if TYPE_CHECKING:
@@ -13,13 +13,21 @@ if TYPE_CHECKING:
 
     from octyseg.stages.live import LiveStage
 
-StageName = Literal["live", "tags", "projection", "webhooks", "archive", "past"]
 WORKERS: dict[str, tuple[StageName, ...]] = {
     "live": ("live",),
     "tags": ("tags", "projection"),
     "webhooks": ("webhooks",),
     "past": ("archive", "past"),
     "all": ("live", "tags", "projection", "webhooks", "archive", "past"),
+}
+# What each of them reads, by short names: known without making one.
+INPUTS: dict[StageName, tuple[str, ...]] = {
+    "live": ("events", "commands"),
+    "tags": ("outcomes",),
+    "projection": ("outcomes",),
+    "webhooks": ("tags",),
+    "archive": ("events",),
+    "past": ("runs",),
 }
 # The stages that keep something in Redis.
 NEED_REDIS: frozenset[StageName] = frozenset({"projection", "webhooks"})

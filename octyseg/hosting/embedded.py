@@ -14,13 +14,14 @@ from typing import Any, Literal
 from redis.asyncio import Redis
 
 from octyseg.errors import UsageError
-from octyseg.hosting.assembly import NEED_REDIS, StageName, stage_of
+from octyseg.hosting.assembly import NEED_REDIS, stage_of
 from octyseg.hosting.opening import open_log
 from octyseg.hosting.runner import Runner
 from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.port import Log
 from octyseg.projection.connection import open_redis
 from octyseg.settings import Settings
+from octyseg.stages.port import StageName
 
 CLEAN_EVERY_S = 60.0
 # How long a stage rests after it handled a few records, in seconds. All of them share one processor, and each look

@@ -8,9 +8,11 @@ means: drop this partition. Any other exception means: end the process, a superv
 """
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from octyseg.log.port import Chunk
+
+StageName = Literal["live", "tags", "projection", "webhooks", "archive", "past"]
 
 
 class Stage(Protocol):

@@ -1,6 +1,7 @@
 """What a worker process does when it is told to end, when a service is missing, and with a record it cannot read."""
 
 import asyncio
+import json
 
 import pytest
 
@@ -22,6 +23,13 @@ async def shop(fleet, seed=1, count=EVENTS, **options):
     return shoppers
 
 
+async def lag_of_live(fleet):
+    """What `octyseg lag` says of the partitions of events, and its exit code."""
+    ended = await fleet.octyseg("lag", "--stage", "live", "--for", "1", "-o", "json")
+    events = [one for one in json.loads(ended.stdout) if one["topic"] == fleet.topic("events")]
+    return ended.returncode, {one["status"] for one in events}
+
+
 async def test_sigterm_in_the_middle_commits_everything_and_repeats_nothing(quiet_fleet):
     fleet = quiet_fleet
     for slot in SLOTS:
@@ -40,11 +48,15 @@ async def test_sigterm_in_the_middle_commits_everything_and_repeats_nothing(quie
         applied = [decode_outcome(r.value).events_offset for r in written if not r.key.startswith(b"\0")]
         assert committed[number] > max(applied)
     await shopping
+    # However quick the workers were: this waits.
+    await shop(fleet, seed=2, count=500)
+    assert await lag_of_live(fleet) == (1, {"STOP"})
     for slot in SLOTS:
         fleet.start(slot)
     verdict = await settled_verdict(fleet)
     assert not verdict.faults, verdict.examples[:3]
     assert verdict.repeated == 0
+    assert await lag_of_live(fleet) == (0, {"OK"})
     await redis_equals(fleet, verdict)
 
 
