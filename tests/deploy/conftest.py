@@ -19,8 +19,8 @@ def promtool():
             pytest.fail(reason)
         pytest.skip(reason)
 
-    def run(*words):
-        ended = subprocess.run([program, *map(str, words)], capture_output=True, text=True, check=False)
+    def run(*words, given=None):
+        ended = subprocess.run([program, *map(str, words)], input=given, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
     return run
