@@ -1,7 +1,7 @@
 """How a worker process ends itself: at once, with a message, so that its supervisor starts it again.
 
 Every stage survives a kill between any two of its steps, and a process that cannot go on must not
-linger half alive: no clean-up, no second chance, exit code 1.
+linger half alive: no clean-up, no second chance. Exit code 1, or the error's own: 2 where it was set up wrongly.
 """
 
 import logging
@@ -16,7 +16,7 @@ _logger = logs.get(__name__)
 
 
 def end(stage: str, reason: BaseException | str) -> NoReturn:
-    """Say why and end this process with exit code 1."""
+    """Say why and end this process."""
     expected = isinstance(reason, str | OctysegError)
     _logger.critical(
         "worker ends", stage=stage, reason=str(reason) or repr(reason), exc_info=None if expected else reason
@@ -24,4 +24,4 @@ def end(stage: str, reason: BaseException | str) -> NoReturn:
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(1)
+    os._exit(reason.exit_code if isinstance(reason, OctysegError) else 1)

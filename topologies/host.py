@@ -54,10 +54,11 @@ class Host:
         self._end = end
         self._twin = TwinWatch(settings.instance_id, time.monotonic)
         self._jobs: list[asyncio.Task[None]] = []
+        self._group = group_of(settings.namespace, stage.name)
         self._lanes = Lanes(
             stage,
             log,
-            group_of(settings.namespace, stage.name),
+            self._group,
             handled=self._on_handled,
             end=lambda error: end(stage.name, error),
             drain_s=_DRAIN_S,
@@ -86,6 +87,8 @@ class Host:
         try:
             await self._log.start()
             await self._log.create_topics(self._topics)
+            # Who may not read as this group is given no partition, and Faust does not say why.
+            await self._log.committed(self._group, self._stage.inputs[0], [0])
             await self._stage.start()
         except OctysegError as error:
             self._end(self._stage.name, error)

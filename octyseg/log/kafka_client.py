@@ -13,10 +13,13 @@ from typing import Any, NamedTuple, TypeVar
 
 from aiokafka.conn import create_conn
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     CorruptRecordException,
+    GroupAuthorizationFailedError,
     KafkaError,
     KafkaTimeoutError,
     SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
     UnknownError,
     UnsupportedSaslMechanismError,
 )
@@ -27,6 +30,8 @@ from octyseg.log.kafka_security import Security
 from octyseg.retries import retried
 
 _UNANSWERED = (KafkaError, TimeoutError, OSError)
+# Waiting does not help against these.
+_FORBIDDEN = (ClusterAuthorizationFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError)
 _WAIT_INITIAL_S = 0.05
 _WAIT_MAX_S = 1.0
 
@@ -141,17 +146,21 @@ async def stopped(stop: Callable[[], Awaitable[None]]) -> None:
 
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
-    """Raise LogDamaged and LogUnavailable instead of aiokafka's errors."""
+    """Raise the port's errors instead of aiokafka's."""
     try:
         yield
     except _UNANSWERED as error:
         raise _translation(error, doing) from error
 
 
-def _translation(error: BaseException, doing: str) -> LogDamaged | LogUnavailable:
+def _translation(error: BaseException, doing: str) -> LogDamaged | LogUnavailable | SettingsError:
     if isinstance(error, CorruptRecordException):
         return LogDamaged(f"{doing}: {error}; stop and look at the broker's disk, nothing was committed")
     why = str(error) or type(error).__name__
+    if isinstance(error, _FORBIDDEN):
+        return SettingsError(
+            f"{doing} is not allowed to us: {why}: have the brokers allow it, or log in as another user"
+        )
     return LogUnavailable(
         f"{doing} did not succeed: {why}: start the brokers, or see whether they can be reached from here"
     )

@@ -1,8 +1,13 @@
-"""A broker that lets nobody in without TLS: one listener asks for a password, another for a certificate."""
+"""A broker that lets nobody in without TLS: one listener asks for a password, another for a certificate.
+
+It also looks at who may do what, where anything was said about that: see `allow`.
+"""
 
 from typing import NamedTuple
 
 import trustme
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.admin import CreateAclsRequest
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -51,6 +56,9 @@ def secured_broker(directory):
         ),
         "listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config": f"{_LOGIN}.scram.ScramLoginModule required;",
         "listener.name.ssl.ssl.client.auth": "required",
+        "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+        "allow.everyone.if.no.acl.found": "true",
+        "super.users": "User:ANONYMOUS",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(broker_pem),
         "ssl.truststore.type": "PEM",
@@ -65,6 +73,23 @@ def secured_broker(directory):
         str(client_pem),
         str(directory / "stranger.pem"),
     )
+
+
+# What docs/deploying.md says that a worker needs, in the numbers of the protocol: Read, Write, Create, DescribeConfigs.
+TOPICS, GROUPS = (2, (3, 4, 5, 10)), (3, (3,))
+_PREFIXED, _ALLOW = 4, 3
+
+
+async def allow(secured, username, prefix, *needed):
+    """Let this user do what workers do with topics and groups whose names begin so, and nobody else."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=secured.broker.server)
+    await admin.start()
+    for resource, operations in needed or (TOPICS, GROUPS):
+        for operation in operations:
+            asked = (resource, prefix, _PREFIXED, f"User:{username}", "*", operation, _ALLOW)
+            answer = await admin._send_to_controller(CreateAclsRequest(*asked))
+            assert [code for code, _ in answer.creation_responses] == [0]
+    await admin.close()
 
 
 def _write(issued, path):

@@ -15,7 +15,7 @@ from octyseg.log.port import NewRecord
 from octyseg.log.topics import partition_of
 from octyseg.settings import Settings
 from tests.kafka.fleet import SEGMENTS
-from tests.kafka.secured import PASSWORD, USERNAME, secured_broker
+from tests.kafka.secured import GROUPS, PASSWORD, TOPICS, USERNAME, allow, secured_broker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -57,8 +57,12 @@ def live_worker(env, told):
         return subprocess.Popen([*OCTYSEG, "worker", "live"], env=env, stdout=out, stderr=out)
 
 
-@pytest.mark.parametrize(("namespace", "chosen"), [("scram.", with_password), ("mutual.", with_certificate)])
+@pytest.mark.parametrize(
+    ("namespace", "chosen"), [("scram.", with_password), ("mutual.", with_certificate), ("allowed.", with_password)]
+)
 async def test_verbs_and_workers_come_in(secured, tmp_path, namespace, chosen):
+    if namespace == "allowed.":
+        await allow(secured, USERNAME, namespace)
     chosen = chosen(secured) | {"namespace": namespace, "partitions": PARTITIONS, "min_exp_timeframe": 0.01}
     env = environment(chosen)
     apply = [*OCTYSEG, "apply", "-f", str(SEGMENTS)]
@@ -108,3 +112,35 @@ async def test_who_is_not_let_in_is_told_why(secured, chosen, why):
     with pytest.raises(SettingsError, match=f"(?i){why}"):
         await log.start()
     await log.close()
+
+
+async def test_who_may_not_is_told_what(secured):
+    await allow(secured, "somebody", "closed.")
+    env = environment(with_password(secured) | {"namespace": "closed.", "partitions": PARTITIONS})
+    apply = [*OCTYSEG, "apply", "-f", str(SEGMENTS)]
+    done = await asyncio.to_thread(subprocess.run, apply, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "closed." in line
+    assert "is not allowed to us" in line
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [({"namespace": "half."}, "group half.live"), ({"kafka": {"password": ANOTHER}}, "authentication")],
+    ids=["no group", "another password"],
+)
+async def test_a_worker_that_may_not_work_says_so_and_does_not_wait(secured, tmp_path, more, why):
+    await allow(secured, USERNAME, "half.", TOPICS)
+    await allow(secured, "somebody", "half.", GROUPS)
+    chosen = with_password(secured, **more.get("kafka", {})) | {"namespace": more.get("namespace", "octyseg.")}
+    told = tmp_path / "worker.out"
+    worker = live_worker(environment(chosen | {"partitions": PARTITIONS}), told)
+    try:
+        assert await asyncio.to_thread(worker.wait, DEADLINE_S) == 2
+    finally:
+        worker.kill()
+        worker.wait()
+    last = json.loads(told.read_text().splitlines()[-1])
+    assert last["event"] == "worker ends"
+    assert why in last["reason"].lower()

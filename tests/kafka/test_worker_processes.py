@@ -120,7 +120,7 @@ async def test_a_redis_that_evicts_is_refused_with_what_to_do(quiet_fleet, valke
     worker = fleet.start("tags-0")
     fleet.start("live-0")
     await shop(fleet)
-    assert await asyncio.to_thread(worker.wait, 30) == 1
+    assert await asyncio.to_thread(worker.wait, 30) == 2
     told = fleet.told("tags-0").read_text()
     assert "CONFIG SET maxmemory-policy noeviction" in told
     assert "Traceback" not in told
