@@ -54,11 +54,10 @@ class Host:
         self._end = end
         self._twin = TwinWatch(settings.instance_id, time.monotonic)
         self._jobs: list[asyncio.Task[None]] = []
-        self._group = group_of(settings.namespace, stage.name)
         self._lanes = Lanes(
             stage,
             log,
-            self._group,
+            group_of(settings.namespace, stage.name),
             handled=self._on_handled,
             end=lambda error: end(stage.name, error),
             drain_s=_DRAIN_S,
@@ -87,8 +86,6 @@ class Host:
         try:
             await self._log.start()
             await self._log.create_topics(self._topics)
-            # Who may not read as this group is given no partition, and Faust does not say why.
-            await self._log.committed(self._group, self._stage.inputs[0], [0])
             await self._stage.start()
         except OctysegError as error:
             self._end(self._stage.name, error)
@@ -135,6 +132,7 @@ class Host:
         # Not for ever: Redis' client may take a cancellation for a lost connection.
         while not is_cancelled():
             await asyncio.sleep(_TICK_EVERY_S)
+            self._app.consumer.check_group()
             await self._lanes.tick()
 
     def _progress(self) -> dict[tuple[str, int], int | None]:

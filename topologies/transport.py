@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from typing import Any, ClassVar, cast
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import ConsumerStoppedError, InvalidSessionTimeoutError
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode import Service
 from mode.threads import ServiceThread
 from mode.utils.futures import maybe_async
 
+from octyseg.errors import LogUnavailable, SettingsError
 from octyseg.log.kafka_batches import chunk_of, keep_batches
 from octyseg.log.kafka_client import translated
 from octyseg.log.kafka_pacing import pace_fetches
@@ -29,6 +30,10 @@ _logger = logging.getLogger("faust.transport")
 _LOOK_AGAIN_S = 0.02
 _FETCH_EVERY_S = 0.02
 _WAIT_S = 1.0
+_SESSION = (
+    "the brokers do not take OCTYSEG_SESSION_TIMEOUT_S: "
+    "choose it between their group.min.session.timeout.ms and group.max.session.timeout.ms"
+)
 
 Committed = Callable[[str, int, int], Awaitable[None]]
 
@@ -114,6 +119,18 @@ class ConsumerOnTheLoop(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # 
         coordinator = self._consumer._coordinator if self._consumer is not None else None  # noqa: SLF001 - as the driver does
         return coordinator is not None and coordinator.generation > 0
 
+    def check_group(self) -> None:
+        """Raise what keeps us out of the group: aiokafka waits until somebody asks for it, for ever if need be."""
+        if self._consumer is None:
+            return
+        try:
+            with translated("working in the group"):
+                self._consumer._coordinator.check_errors()  # noqa: SLF001 - as the driver does
+        except LogUnavailable as error:
+            if isinstance(error.__cause__, InvalidSessionTimeoutError):
+                raise SettingsError(_SESSION) from error
+            raise
+
 
 class Consumer(driver.Consumer):  # type: ignore[misc] # as above
     """Chunks for messages, and the offsets that a host says were handled for acks."""
@@ -143,6 +160,10 @@ class Consumer(driver.Consumer):  # type: ignore[misc] # as above
     def is_member(self) -> bool:
         """Whether the group has taken this process in."""
         return cast("ConsumerOnTheLoop", self._thread).is_member()
+
+    def check_group(self) -> None:
+        """Raise what keeps this process out of the group."""
+        cast("ConsumerOnTheLoop", self._thread).check_group()
 
     def _new_consumer_thread(self) -> ConsumerOnTheLoop:
         return ConsumerOnTheLoop(self, loop=self.loop, beacon=self.beacon)

@@ -127,7 +127,7 @@ async def test_who_may_not_is_told_what(secured):
 
 @pytest.mark.parametrize(
     ("more", "why"),
-    [({"namespace": "half."}, "group half.live"), ({"kafka": {"password": ANOTHER}}, "authentication")],
+    [({"namespace": "half."}, "half.live"), ({"kafka": {"password": ANOTHER}}, "authentication")],
     ids=["no group", "another password"],
 )
 async def test_a_worker_that_may_not_work_says_so_and_does_not_wait(secured, tmp_path, more, why):

@@ -167,3 +167,10 @@ async def test_of_two_workers_with_one_name_the_older_ends(quiet_fleet):
 
 def lines(fleet, slot, text):
     return sum(text in line for line in fleet.told(slot).read_text().splitlines())
+
+
+async def test_a_session_that_the_brokers_do_not_take_is_said(quiet_fleet):
+    """A worker would wait for partitions for ever."""
+    worker = quiet_fleet.start("live-0", OCTYSEG_SESSION_TIMEOUT_S="0.5", OCTYSEG_HEARTBEAT_S="0.1")
+    assert await asyncio.to_thread(worker.wait, 30) == 2
+    assert "group.min.session.timeout.ms" in quiet_fleet.told("live-0").read_text()

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from octyseg.errors import SettingsError
 from octyseg.log.memory import MemoryLog
 from octyseg.settings import Settings
 from topologies.host import Host
@@ -49,7 +50,7 @@ class Desk:
             on_partitions_assigned=signal,
             topic=lambda *_, **__: None,
             agent=lambda *_, **__: lambda _follow: None,
-            consumer=SimpleNamespace(commit_all=self._nothing, committed_offsets=dict),
+            consumer=SimpleNamespace(commit_all=self._nothing, committed_offsets=dict, check_group=lambda: None),
         )
         self.stage = StubbornStage()
         self.ended = asyncio.Queue()
@@ -79,4 +80,17 @@ async def test_a_tick_that_fails_ends_the_process(desk):
     desk.stage.error = ValueError("a bug")
     await desk.app.open_host()
     assert await asyncio.wait_for(desk.ended.get(), 10) == ("stubborn", desk.stage.error)
+    await desk.app.close_host()
+
+
+async def test_who_is_kept_out_of_the_group_ends(desk):
+    """Without partitions nothing else would be noticed."""
+    refused = SettingsError("the group is not allowed to us")
+
+    def check_group():
+        raise refused
+
+    desk.app.consumer.check_group = check_group
+    await desk.app.open_host()
+    assert await asyncio.wait_for(desk.ended.get(), 10) == ("stubborn", refused)
     await desk.app.close_host()

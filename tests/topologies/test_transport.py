@@ -7,11 +7,17 @@ from types import SimpleNamespace
 import faust.transport
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    GroupAuthorizationFailedError,
+    InvalidSessionTimeoutError,
+    KafkaError,
+)
 from faust.types import TP
 from mode.threads import QueueServiceThread
 from yarl import URL
 
+from octyseg.errors import LogUnavailable, SettingsError
 from octyseg.log.kafka_batches import FetchedBatch, chunk_of
 from octyseg.settings import Settings
 from topologies import transport
@@ -313,3 +319,25 @@ async def test_reading_does_not_sleep_through_a_buffer_that_empties(consumer, ow
     assert [pair async for pair in consumer.getmany(1.0)] == []
     assert timeouts[0] == 1.0
     assert timeouts[1] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("pushed", "raised", "told"),
+    [
+        (GroupAuthorizationFailedError("octyseg.live"), SettingsError, "octyseg.live"),
+        (InvalidSessionTimeoutError(), SettingsError, "OCTYSEG_SESSION_TIMEOUT_S"),
+        (KafkaError("an answer that aiokafka does not know"), LogUnavailable, "aiokafka does not know"),
+    ],
+)
+async def test_what_keeps_a_worker_out_of_its_group_is_heard(consumer, pushed, raised, told):
+    """aiokafka puts it where only reading looks, and goes on once it was taken: nothing reads without partitions."""
+
+    class Coordinator:
+        def check_errors(self):
+            raise pushed
+
+    owner = consumer._thread = transport.ConsumerOnTheLoop(consumer)
+    consumer.check_group()  # there is no consumer yet
+    owner._consumer = SimpleNamespace(_coordinator=Coordinator())
+    with pytest.raises(raised, match=told):
+        consumer.check_group()
