@@ -29,6 +29,8 @@ class Availability:
         self._gauge = gauge
         self._wait_max_s = wait_max_s
         self._available = True
+        # A stage without partitions has no reason to ask: nothing is amiss then.
+        gauge.set(1)
 
     async def until(self, step: Callable[[], Awaitable[T]]) -> T:
         """The step's result, however long that takes."""

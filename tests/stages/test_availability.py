@@ -30,3 +30,9 @@ async def test_what_is_no_absence_comes_up_at_once(availability):
 
     with pytest.raises(ValueError, match="a bug"):
         await availability.until(step)
+
+
+def test_nothing_is_amiss_before_anybody_asked():
+    gauge = metrics.REDIS_AVAILABLE.labels("idle")
+    Availability("the projection", gauge)
+    assert gauge._value.get() == 1
