@@ -36,8 +36,8 @@ def commit_before_the_write(patch):
 
 
 def time_by_the_wall_while_records_wait(patch):
-    async def pass_time(stage, numbers, topics):
-        told_ms, _ = await stage._log.ends_as_of(topics, numbers)
+    async def pass_time(stage, numbers):
+        told_ms, _ = await stage._log.ends_as_of((stage._events,), numbers)
         for number in numbers:
             await stage._pass_time_of(stage._open[number], told_ms)
 
