@@ -116,20 +116,25 @@ class ConsumerOnTheLoop(driver.AIOKafkaConsumerThread):  # type: ignore[misc] # 
 
     def is_member(self) -> bool:
         """Whether the group has taken this process in."""
-        coordinator = self._consumer._coordinator if self._consumer is not None else None  # noqa: SLF001 - as the driver does
+        coordinator = self._coordinator()
         return coordinator is not None and coordinator.generation > 0
 
     def check_group(self) -> None:
         """Raise what keeps us out of the group: aiokafka waits until somebody asks for it, for ever if need be."""
-        if self._consumer is None:
+        coordinator = self._coordinator()
+        if coordinator is None:
             return
         try:
             with translated("working in the group"):
-                self._consumer._coordinator.check_errors()  # noqa: SLF001 - as the driver does
+                coordinator.check_errors()
         except LogUnavailable as error:
             if isinstance(error.__cause__, InvalidSessionTimeoutError):
                 raise SettingsError(_SESSION) from error
             raise
+
+    def _coordinator(self) -> Any:
+        """Who speaks with the group; None before the consumer has started."""
+        return None if self._consumer is None else self._consumer._coordinator  # noqa: SLF001 - as the driver does
 
 
 class Consumer(driver.Consumer):  # type: ignore[misc] # as above

@@ -338,6 +338,8 @@ async def test_what_keeps_a_worker_out_of_its_group_is_heard(consumer, pushed, r
 
     owner = consumer._thread = transport.ConsumerOnTheLoop(consumer)
     consumer.check_group()  # there is no consumer yet
+    owner._consumer = SimpleNamespace(_coordinator=None)
+    consumer.check_group()  # it has not started yet
     owner._consumer = SimpleNamespace(_coordinator=Coordinator())
     with pytest.raises(raised, match=told):
         consumer.check_group()
