@@ -10,7 +10,7 @@ UNPACKED = Path(__file__).parents[2] / "build" / "promtool" / "usr" / "bin"
 
 
 @pytest.fixture(scope="session")
-def promtool():
+def check_with_promtool():
     """Runs Prometheus' own tool; fails with what it says."""
     program = shutil.which("promtool") or shutil.which("promtool", path=str(UNPACKED))
     if program is None:

@@ -10,12 +10,12 @@ TRIED = DEPLOY / "alerts" / "octyseg.test.yaml"
 ALERTS = yaml_in(RULES)["groups"][0]["rules"]
 
 
-def test_prometheus_takes_the_rules(promtool):
-    promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
+def test_prometheus_takes_the_rules(check_with_promtool):
+    check_with_promtool("check", "rules", "--lint=all", "--lint-fatal", RULES)
 
 
-def test_every_alert_fires_when_it_should_and_not_otherwise(promtool):
-    promtool("test", "rules", TRIED)
+def test_every_alert_fires_when_it_should_and_not_otherwise(check_with_promtool):
+    check_with_promtool("test", "rules", TRIED)
 
 
 def test_no_alert_goes_untried():

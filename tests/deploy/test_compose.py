@@ -67,5 +67,5 @@ def test_prometheus_finds_every_process_of_ours():
     assert found["port"] == 9464
 
 
-def test_prometheus_takes_its_configuration(promtool):
-    promtool("check", "config", "--syntax-only", COMPOSE.parent / "prometheus.yaml")
+def test_prometheus_takes_its_configuration(check_with_promtool):
+    check_with_promtool("check", "config", "--syntax-only", COMPOSE.parent / "prometheus.yaml")

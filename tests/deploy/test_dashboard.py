@@ -35,11 +35,11 @@ def test_no_two_panels_lie_over_each_other():
     assert max(column for _, column in cells) < 24
 
 
-def test_prometheus_understands_every_query(promtool, tmp_path):
+def test_prometheus_understands_every_query(check_with_promtool, tmp_path):
     rules = [
         {"record": f"octyseg:panel_{number}", "expr": query_of(panel).replace("$__rate_interval", "1m")}
         for number, panel in enumerate(PANELS)
     ]
     path = tmp_path / "panels.yaml"
     path.write_text(json.dumps({"groups": [{"name": "panels", "rules": rules}]}))
-    promtool("check", "rules", path)
+    check_with_promtool("check", "rules", path)

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from octyseg import metrics
 
 
-def test_prometheus_has_nothing_against_our_metrics(promtool):
+def test_prometheus_has_nothing_against_our_metrics(check_with_promtool):
     registry = CollectorRegistry()
     ours = [one for one in vars(metrics).values() if hasattr(one, "describe") and not isinstance(one, type)]
     for metric in ours:
@@ -16,4 +16,4 @@ def test_prometheus_has_nothing_against_our_metrics(promtool):
             fresh.labels(*["x"] * len(labels))
     served = generate_latest(registry).decode()
     assert served.count("# HELP octyseg_") >= len(ours) > 20
-    promtool("check", "metrics", given=served)
+    check_with_promtool("check", "metrics", given=served)
