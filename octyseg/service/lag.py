@@ -71,7 +71,7 @@ async def standings(
     for_s: float,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> list[Standing]:
-    """All partitions of all inputs of these stages, looked at for so many seconds."""
+    """All partitions of all inputs of these stages, looked at for so many seconds, more than none."""
     places = [(stage, settings.topic(name)) for stage in stages for name in INPUTS[stage]]
     seen = [await _look(log, settings, places)]
     for _ in range(LOOKS - 1):
@@ -80,7 +80,7 @@ async def standings(
     found = []
     for place, last in seen[-1].items():
         looks = [one[place] for one in seen]
-        pace = max(last.committed - looks[0].committed, 0) / for_s if for_s else 0.0
+        pace = max(last.committed - looks[0].committed, 0) / for_s
         found.append(Standing(*place, last.committed, last.end, last.lag, round(pace, 1), judge(looks)))
     return found
 
