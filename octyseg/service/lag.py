@@ -10,9 +10,9 @@ consumer that commits the same offset again from one that commits no more; worke
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Sequence
-from itertools import pairwise
-from typing import Literal, NamedTuple
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import Literal, NamedTuple, get_args
 
 from octyseg.hosting.assembly import INPUTS
 from octyseg.hosting.runner import group_of
@@ -21,6 +21,7 @@ from octyseg.settings import Settings
 from octyseg.stages.port import StageName
 
 LOOKS = 6
+STAGES: tuple[StageName, ...] = get_args(StageName)
 
 Status = Literal["OK", "WARN", "STOP", "REWIND"]
 # From what needs nobody to what needs somebody soon.
@@ -48,6 +49,18 @@ class Standing(NamedTuple):
     committed: int
     end: int
     lag: int
+    records_per_s: float
+    status: Status
+
+
+class Total(NamedTuple):
+    """One stage on all partitions of one of its topics: sums, the largest lag, and the worst status."""
+
+    stage: StageName
+    topic: str
+    partitions: int
+    lag: int
+    most: int
     records_per_s: float
     status: Status
 
@@ -83,6 +96,16 @@ async def standings(
         pace = max(last.committed - looks[0].committed, 0) / for_s
         found.append(Standing(*place, last.committed, last.end, last.lag, round(pace, 1), judge(looks)))
     return found
+
+
+def totals(found: Iterable[Standing]) -> Iterator[Total]:
+    """One for each stage and topic, in the order in which they come."""
+    for (stage, topic), group in groupby(found, key=lambda one: (one.stage, one.topic)):
+        each = list(group)
+        lags = [one.lag for one in each]
+        pace = round(sum(one.records_per_s for one in each), 1)
+        worst = max((one.status for one in each), key=STATUSES.index)
+        yield Total(stage, topic, len(each), sum(lags), max(lags), pace, worst)
 
 
 async def _look(

@@ -1,6 +1,6 @@
-"""Our own routes: segments, members, profiles, lists, webhooks, runs, keys."""
+"""Our own routes: segments, members, profiles, lists, webhooks, runs, keys, and how it works."""
 
-from octyseg.api.v2 import definitions, keys, members, profiles, runs, segments, webhooks
+from octyseg.api.v2 import definitions, keys, members, operations, profiles, runs, segments, webhooks
 
 ROUTERS = (
     definitions.router,
@@ -9,5 +9,6 @@ ROUTERS = (
     profiles.router,
     runs.router,
     webhooks.router,
+    operations.router,
     keys.router,
 )

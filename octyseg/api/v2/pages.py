@@ -23,8 +23,12 @@ class Page(BaseModel):
 
 def page(items: list[dict[str, Any]], after: str | None) -> Page:
     """An answer."""
-    packed = None if after is None else base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
-    return Page(items=items, next=packed)
+    return Page(items=items, next=packed(after))
+
+
+def packed(after: str | None) -> str | None:
+    """Where the next page begins, as an address may hold it."""
+    return None if after is None else base64.urlsafe_b64encode(after.encode()).decode().rstrip("=")
 
 
 def opened(after: str | None) -> str | None:
