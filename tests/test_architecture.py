@@ -92,6 +92,7 @@ CLIENTS = {
     "fastapi": {"api/"},
     "starlette": {"api/"},
     "uvicorn": {"api/server.py"},
+    "jinja2": {"api/console/rendering.py"},
     "limits": {"api/door.py", "settings_sections.py"},
     "httpcore": {"webhooks/sender.py", "webhooks/dialling.py", "webhooks/stream.py"},
     "cryptography": {"webhooks/sealing.py", "api/idempotency.py"},

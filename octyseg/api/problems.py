@@ -1,4 +1,4 @@
-"""The forms of errors: Octy's envelope under /v1, problem+json under /v2, what analytics libraries read.
+"""The forms of errors: Octy's envelope, problem+json, what analytics libraries read, pages in the console.
 
 Every error says what is wrong, where, and what to do, in `errors`, one text for each thing that is wrong.
 """
@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Literal
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from octyseg import logs
+from octyseg.api.console.rendering import problem
 from octyseg.errors import Conflict, DefinitionError, NotFound, OctysegError, Unavailable, UsageError
 
+CONSOLE = "/console"
 ANALYTICS = frozenset({f"/v1/{name}" for name in ("batch", "track", "identify", "page", "screen", "group", "alias")})
 HELP = "see /docs of this server"
 RETRY_AFTER_S = 1
@@ -97,8 +99,10 @@ class Rejected(Exception):
         super().__init__("; ".join(self.texts))
 
 
-def answer(path: str, status: int, texts: Sequence[str], headers: dict[str, str] | None = None) -> JSONResponse:
+def answer(path: str, status: int, texts: Sequence[str], headers: dict[str, str] | None = None) -> Response:
     """An error in the form of the route."""
+    if path == CONSOLE or path.startswith(f"{CONSOLE}/"):
+        return problem(status, texts, headers)
     reason = HTTPStatus(status).phrase
     body: BaseModel
     if path in ANALYTICS:
@@ -138,12 +142,12 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _bug)
 
 
-async def _rejected(request: Request, error: Exception) -> JSONResponse:
+async def _rejected(request: Request, error: Exception) -> Response:
     assert isinstance(error, Rejected)
     return answer(request.url.path, error.status, error.texts, error.headers)
 
 
-async def _own(request: Request, error: Exception) -> JSONResponse:
+async def _own(request: Request, error: Exception) -> Response:
     assert isinstance(error, OctysegError)
     texts = error.problems if isinstance(error, DefinitionError) else [str(error)]
     status = status_of(error)
@@ -151,7 +155,7 @@ async def _own(request: Request, error: Exception) -> JSONResponse:
     return answer(request.url.path, status, texts, headers)
 
 
-async def _invalid(request: Request, error: Exception) -> JSONResponse:
+async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     path = request.url.path
     texts = []
@@ -161,7 +165,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     return answer(path, 400 if path.startswith("/v1/") else 422, texts)
 
 
-async def _http(request: Request, error: Exception) -> JSONResponse:
+async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     text = error.detail
     if error.status_code == HTTPStatus.NOT_FOUND and text == HTTPStatus.NOT_FOUND.phrase:
@@ -171,6 +175,6 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     return answer(request.url.path, error.status_code, [text], dict(error.headers or {}))
 
 
-async def _bug(request: Request, error: Exception) -> JSONResponse:
+async def _bug(request: Request, error: Exception) -> Response:
     _logger.error("a request failed", path=request.url.path, exc_info=error)
     return answer(request.url.path, 500, ["it failed here, not there: the log of the server says why; send it again"])

@@ -48,7 +48,12 @@ def beside(loaded: Settings, opened: socket.socket) -> "Beside":
         from octyseg.service.access import open_access
 
         async with open_access(loaded, log, redis) as access:
-            await serve(access, opened, stop, lambda url: tell(f"the API is at {url}, its routes at {url}/docs"))
+            await serve(
+                access,
+                opened,
+                stop,
+                lambda url: tell(f"the API is at {url}, its routes at {url}/docs, pages to look at in {url}/console"),
+            )
 
     return serve_beside
 
