@@ -48,14 +48,13 @@ def beside(loaded: Settings, opened: socket.socket) -> "Beside":
         from octyseg.service.access import open_access
 
         async with open_access(loaded, log, redis) as access:
-            await serve(
-                access,
-                opened,
-                stop,
-                lambda url: tell(f"the API is at {url}, its routes at {url}/docs, pages to look at in {url}/console"),
-            )
+            await serve(access, opened, stop, _tell)
 
     return serve_beside
+
+
+def _tell(url: str) -> None:
+    tell(f"the API is at {url}, its routes at {url}/docs, what there is in a browser at {url}/console")
 
 
 async def _serve(loaded: Settings, opened: socket.socket) -> None:

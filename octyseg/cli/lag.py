@@ -34,6 +34,7 @@ def lag(
     elif partitions:
         print_table(("STAGE", "TOPIC", "PARTITION", "COMMITTED", "END", "LAG", "RECORDS/S", "STATUS"), found)
     else:
-        print_table(("STAGE", "TOPIC", "PARTITIONS", "LAG", "MOST", "RECORDS/S", "STATUS"), totals(found))
+        rows = [(*amounts, f"{pace:g}", status) for *amounts, pace, status in totals(found)]
+        print_table(("STAGE", "TOPIC", "PARTITIONS", "LAG", "MOST", "RECORDS/S", "STATUS"), rows)
     if any(standing.status in _BAD for standing in found):
         raise typer.Exit(1)

@@ -50,10 +50,14 @@ def _with(properties: Mapping[str, Any]) -> str:
 
 def _times(leaf: Performed) -> str:
     if leaf.at_least == leaf.at_most:
-        return f"exactly {leaf.at_least} times"
-    least = f"at least {leaf.at_least} times" if leaf.at_least else ""
-    most = "" if leaf.at_most is None else f"at most {leaf.at_most} times"
+        return f"exactly {_so_often(leaf.at_least)}"
+    least = f"at least {_so_often(leaf.at_least)}" if leaf.at_least else ""
+    most = "" if leaf.at_most is None else f"at most {_so_often(leaf.at_most)}"
     return " and ".join(filter(None, (least, most)))
+
+
+def _so_often(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _window(leaf: Performed) -> str:
