@@ -102,7 +102,7 @@ def show(
     output: Form = "table",
 ) -> None:
     """Everything that happened to the deliveries of one change."""
-    records = _attempts(change_id=change_id)
+    records = _attempts(change_id=change_id, limit=10_000)
     if not records:
         msg = f"no delivery of {change_id} is known: `octyseg webhooks attempts` lists the last ones"
         raise OctysegError(msg)
@@ -114,12 +114,11 @@ def show(
 def attempts(
     endpoint: Annotated[str | None, typer.Option("--endpoint", help="Only of this endpoint.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="Only this, e.g. retrying, exhausted.")] = None,
-    last: Annotated[int, typer.Option("-n", "--last", min=1, help="How many of the last.")] = 20,
+    last: Annotated[int, typer.Option("-n", "--last", min=1, max=10_000, help="How many of the last.")] = 20,
     output: Form = "table",
 ) -> None:
     """What happened last to deliveries."""
-    records = _attempts(endpoint=endpoint, status=status)
-    _print(records[-last:], output)
+    _print(_attempts(endpoint=endpoint, status=status, limit=last), output)
 
 
 @group.command("replay")
@@ -155,13 +154,10 @@ def webhooks() -> Any:
     return questions
 
 
-def _attempts(
-    *, change_id: str | None = None, endpoint: str | None = None, status: str | None = None
-) -> list[dict[str, Any]]:
-    wanted = {"change_id": change_id, "endpoint": endpoint, "status": status}
+def _attempts(**wanted: Any) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = ask(
         begin(),
-        lambda api: api.get("/v2/webhooks/attempts", limit=10_000, **wanted),
+        lambda api: api.get("/v2/webhooks/attempts", **wanted),
         lambda access: webhooks().attempts(access, **wanted),
     )
     return found

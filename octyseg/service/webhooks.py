@@ -12,12 +12,16 @@ from octyseg.model.change import rfc3339
 from octyseg.model.definitions.registry import Registry
 from octyseg.model.definitions.stored import StoredSwitch, encoded, secrets_key, switch_key
 from octyseg.service.access import Access
-from octyseg.stages.webhooks_replay import GIVEN_UP, histories
+from octyseg.stages.webhooks_audit import newest
+from octyseg.stages.webhooks_replay import GIVEN_UP
 from octyseg.stages.webhooks_replay import replay as send_again
 from octyseg.webhooks.delivery import DeliveryRecord
 from octyseg.webhooks.endpoint import Endpoint, endpoints, rotated
 from octyseg.webhooks.queue import Queue
 from octyseg.webhooks.signature import SECRET_BYTES, secret_of, sign
+
+# Records of one answer.
+MOST_ATTEMPTS = 10_000
 
 
 async def listing(access: Access) -> list[dict[str, Any]]:
@@ -89,18 +93,23 @@ async def test(access: Access, name: str) -> dict[str, Any]:
 
 
 async def attempts(
-    access: Access, *, change_id: str | None = None, endpoint: str | None = None, status: str | None = None
+    access: Access,
+    *,
+    change_id: str | None = None,
+    endpoint: str | None = None,
+    status: str | None = None,
+    limit: int = MOST_ATTEMPTS,
 ) -> list[dict[str, Any]]:
-    """What happened to deliveries, the oldest first."""
-    found = [
-        record
-        for _, history in await histories(access.log, webhook_topics(access.settings))
-        for record in history
-        if change_id in (None, record.change_id)
-        and endpoint in (None, record.endpoint)
-        and status in (None, record.status)
-    ]
-    return _plain(sorted(found, key=lambda record: record.at))
+    """What happened last to deliveries, at most so many records, the newest last."""
+
+    def wanted(record: DeliveryRecord) -> bool:
+        return (
+            change_id in (None, record.change_id)
+            and endpoint in (None, record.endpoint)
+            and status in (None, record.status)
+        )
+
+    return _plain(await newest(access.log, access.settings.topic("deliveries"), wanted, limit))
 
 
 async def replay(

@@ -4,48 +4,26 @@ Asked by a person. A replay is a record on `octyseg.deliveries` and an entry of 
 workers find it by themselves; it has all ten attempts before it, under the same webhook-id.
 """
 
-from collections.abc import Callable
-
 import msgspec
-from msgspec.structs import replace
 
 from octyseg.log.port import Log, NewRecord, read_through
 from octyseg.model.change import from_json
+from octyseg.stages.webhooks_audit import Wanted, standing
 from octyseg.stages.webhooks_ledger import Topics
-from octyseg.webhooks.delivery import Delivery, DeliveryRecord, Status, decode_record, encode_record, instant
+from octyseg.webhooks.delivery import Delivery, DeliveryRecord, Status, encode_record, instant
 from octyseg.webhooks.queue import Queue
 
 GIVEN_UP: frozenset[Status] = frozenset({"exhausted", "disabled"})
 BATCH = 500
 
 
-async def histories(log: Log, topics: Topics) -> list[tuple[int, list[DeliveryRecord]]]:
-    """All that is known of every delivery, oldest record first, with the partition it belongs to."""
-    found: list[tuple[int, list[DeliveryRecord]]] = []
-    numbers = range(await log.partitions(topics.deliveries))
-    starts, ends = await log.starts(topics.deliveries, numbers), await log.ends(topics.deliveries, numbers)
-    for partition in numbers:
-        by_id: dict[str, list[DeliveryRecord]] = {}
-        async for stored in read_through(log, topics.deliveries, partition, starts[partition], ends[partition]):
-            try:
-                record = decode_record(stored.value or b"")
-            except msgspec.MsgspecError:
-                continue
-            by_id.setdefault(record.id, []).append(record)
-        found += [(partition, history) for history in by_id.values()]
-    return found
-
-
-async def replay(
-    log: Log, topics: Topics, queue: Queue, chosen: Callable[[DeliveryRecord], bool], now_ms: int
-) -> list[DeliveryRecord]:
+async def replay(log: Log, topics: Topics, queue: Queue, chosen: Wanted, now_ms: int) -> list[DeliveryRecord]:
     """Schedule again every delivery whose last record is chosen; the records that say so."""
     wanted: dict[int, dict[str, list[DeliveryRecord]]] = {}
-    for partition, history in await histories(log, topics):
+    async for partition, record in standing(log, topics.deliveries, chosen):
         # What waits for its first attempt is on its way, in its profile's order.
-        if history[-1].status != "scheduled" and chosen(history[-1]):
-            kept = replace(history[-1], profile=next((one.profile for one in history if one.profile), None))
-            wanted.setdefault(partition, {}).setdefault(kept.change_id, []).append(kept)
+        if record.status != "scheduled":
+            wanted.setdefault(partition, {}).setdefault(record.change_id, []).append(record)
     replayed: list[DeliveryRecord] = []
     for partition, by_change in wanted.items():
         deliveries = await _found(log, topics, partition, by_change, now_ms)

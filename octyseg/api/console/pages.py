@@ -96,8 +96,8 @@ async def show_webhooks(
     """Endpoints, and what became of the deliveries of one change or to one endpoint."""
     attempts = None
     if change or endpoint:
-        attempts = await webhooks.attempts(access, change_id=change or None, endpoint=endpoint or None)
-        attempts = attempts[: -_ROWS - 1 : -1]
+        attempts = await webhooks.attempts(access, change_id=change or None, endpoint=endpoint or None, limit=_ROWS)
+        attempts.reverse()
     return page(
         "webhooks", endpoints=await webhooks.listing(access), attempts=attempts, change=change, endpoint=endpoint
     )

@@ -64,11 +64,10 @@ async def attempts(
     change_id: ChangeId = None,
     endpoint: Annotated[str | None, Query(max_length=60)] = None,
     status: Annotated[str | None, Query(max_length=30)] = None,
-    limit: Annotated[int, Query(ge=1, le=10_000)] = 100,
+    limit: Annotated[int, Query(ge=1, le=webhooks.MOST_ATTEMPTS)] = 100,
 ) -> list[dict[str, Any]]:
     """Tell what happened to deliveries, the newest last."""
-    found = await webhooks.attempts(access, change_id=change_id, endpoint=endpoint, status=status)
-    return found[-limit:]
+    return await webhooks.attempts(access, change_id=change_id, endpoint=endpoint, status=status, limit=limit)
 
 
 @router.post("/replay", status_code=202, dependencies=[WRITE])
