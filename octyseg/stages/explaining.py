@@ -29,7 +29,7 @@ async def explain_membership(
         raise NotFound(msg)
     events = namespace + "events"
     number = partition_of(profile_id, await log.partitions(events))
-    folded = await fold(log, namespace, number)
+    folded = await fold(log, namespace, number, only=profile_id)
     if profile_id not in folded.states:
         msg = f"nothing is known of profile {profile_id}: no record of it came that any segment could be about"
         raise NotFound(msg)

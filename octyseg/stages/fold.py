@@ -1,7 +1,7 @@
-"""The newest state of every profile of a partition, for readers that do not own it.
+"""The newest state of every profile of a partition, or of one, for readers that do not own it.
 
-The rebuild and the check of the projection ask here. What counts is decided by octyseg.stages.restore,
-so that they see what an owner would.
+The rebuild and the check of the projection ask here, and explanations. What counts is decided by
+octyseg.stages.restore, so that they see what an owner would.
 """
 
 from collections.abc import Mapping
@@ -30,9 +30,9 @@ class Fold(NamedTuple):
         return state_in(profile_id, self.states[profile_id])
 
 
-async def fold(log: Log, namespace: str, partition: int) -> Fold:
-    """Read the partition's states back as of now."""
-    restored = await read_states(log, namespace + "state", partition)
+async def fold(log: Log, namespace: str, partition: int, only: str | None = None) -> Fold:
+    """Read the partition's states back as of now; with `only` that of one profile, in the memory that one takes."""
+    restored = await read_states(log, namespace + "state", partition, only)
     outcomes = namespace + "outcomes"
     end = (await log.ends(outcomes, [partition]))[partition]
     await read_outcomes(log, outcomes, partition, end, restored)

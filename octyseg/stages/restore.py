@@ -51,7 +51,7 @@ class Restored(Struct):
     Input below `events_offset` and `commands_offset` was applied before the last flush.
     `unflushed` are the profiles whose newest state stands on `outcomes` alone: the next flush has to
     write them, or its marker would cover outcomes that `state` knows nothing of. `adopted` says how far
-    each dynamic segment has come.
+    each dynamic segment has come. With `only` nothing is kept of other profiles than this one.
     """
 
     profiles: dict[str, Newest]
@@ -64,16 +64,21 @@ class Restored(Struct):
     claims: list[Claim] = []
     adopted: dict[str, Adopted] = {}
     unflushed: set[str] = set()
+    only: str | None = None
+
+    def keeps(self, profile_id: str) -> bool:
+        """Whether the profile is of those that were asked for."""
+        return self.only is None or profile_id == self.only
 
 
-async def read_states(log: Log, state_topic: str, partition: int) -> Restored:
-    """The flushed states of a partition, and the marker they stand under."""
-    restored = Restored({})
+async def read_states(log: Log, state_topic: str, partition: int, only: str | None = None) -> Restored:
+    """The flushed states of a partition, or of one of its profiles, and the marker they stand under."""
+    restored = Restored({}, only=only)
     marker = Marker(0, 0, 0, 0, 0)
     start = (await log.starts(state_topic, [partition]))[partition]
     stop = (await log.ends(state_topic, [partition]))[partition]
     restored.state_offset = stop
-    flushed = _Flushed(restored.profiles)
+    flushed = _Flushed(restored)
     count = 0
     async for record in read_through(log, state_topic, partition, start, stop):
         count += 1
@@ -104,27 +109,27 @@ class _Flushed(Struct):
     if the owner did not write it again, outcomes have to be read from their start.
     """
 
-    profiles: dict[str, Newest]
+    restored: Restored
     epoch: int = 0
     overwritten: set[str] = set()
 
     def take(self, record: Record) -> None:
         """Take in a state or a tombstone."""
         assert record.key is not None
-        profile_id = record.key.decode()
+        profile_id, profiles = record.key.decode(), self.restored.profiles
         epoch, newest = _state_in(record)
         if epoch is not None and epoch < self.epoch:
             self.overwritten.add(profile_id)
-            known = self.profiles.get(profile_id)
+            known = profiles.get(profile_id)
             if known is not None and known.epoch > epoch:
                 return
         else:
             self.epoch = epoch or self.epoch
             self.overwritten.discard(profile_id)
         if newest is None:
-            self.profiles.pop(profile_id, None)
-        else:
-            self.profiles[profile_id] = newest
+            profiles.pop(profile_id, None)
+        elif self.restored.keeps(profile_id):
+            profiles[profile_id] = newest
 
 
 async def read_outcomes(log: Log, outcomes_topic: str, partition: int, stop: int, restored: Restored) -> None:
@@ -173,7 +178,9 @@ def _fold_outcome(restored: Restored, record: Record) -> None:
         metrics.VOID_OUTCOMES.labels("live").inc()
         return
     restored.epoch = outcome.epoch
-    newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset, outcome.commands_offset)
     profile_id = record.key.decode()
+    if not restored.keeps(profile_id):
+        return
+    newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset, outcome.commands_offset)
     restored.profiles[profile_id] = newest
     restored.unflushed.add(profile_id)

@@ -370,6 +370,10 @@ async def _compare_states(world, partition):
         successor.tick(world.now_ms + later_ms)
         engine.tick(world.now_ms + later_ms)
     folded = await fold(world.log, NAMESPACE, partition)
+    for profile_id, state in sorted(folded.states.items())[:1]:
+        alone = await fold(world.log, NAMESPACE, partition, only=profile_id)
+        if alone != folded._replace(states={profile_id: state}):
+            raise Wrong(f"{profile_id} alone is read back as {alone}, among others as {state!r}, by {folded}")
     for profile_id in sorted({*engine.shelf.ids(), *successor.shelf.ids()}):
         ours, theirs = engine.state_of(profile_id), successor.state_of(profile_id)
         for state in (ours, theirs):

@@ -1,6 +1,7 @@
 """What an owner leaves on `state` and `outcomes`, and what the next one makes of it."""
 
 import pytest
+from msgspec.structs import replace
 
 from octyseg.engine.state import ProfileState, decode_state, encode_state
 from octyseg.log.port import Chunk, NewRecord
@@ -112,6 +113,18 @@ async def test_the_end_of_a_flush_by_an_owner_that_was_put_out_changes_nothing(t
     assert decode_state(known.profiles["ada"].state).sequence == 2
     assert known.profiles["bob"].state is not None
     assert known.outcomes_offset == 0
+
+
+async def test_one_profile_is_read_back_as_it_is_among_all(town):
+    worker = await owner_that_knows(town, "ada")
+    await flush(worker)
+    successor = await owner_that_knows(town, "ada", "bob", slot=1)
+    await flush(successor)
+    await town.log.append(STATE, 0, [NewRecord(b"bob", None, ((EPOCH_HEADER, b"1"),))])
+    known = await read_states(town.log, STATE, 0)
+    for profile_id in ("ada", "bob"):
+        alone = await read_states(town.log, STATE, 0, profile_id)
+        assert alone == replace(known, profiles={profile_id: known.profiles[profile_id]}, only=profile_id)
 
 
 async def test_what_it_overwrote_is_read_from_outcomes_and_written_again(town):
