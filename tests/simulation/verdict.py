@@ -352,6 +352,14 @@ def _is_refused(record, rules):
     return isinstance(at_ms, Refusal) or at_ms > record.timestamp + rules.future_ms
 
 
+async def _compare_alone(world, partition, folded):
+    """A profile that is asked for alone is read back as it is among all."""
+    for profile_id, state in sorted(folded.states.items())[:1]:
+        alone = await fold(world.log, NAMESPACE, partition, only=profile_id)
+        if alone != folded._replace(states={profile_id: state}):
+            raise Wrong(f"{profile_id} alone is read back as {alone}, among others as {state!r}, by {folded}")
+
+
 async def _compare_states(world, partition):
     """The owner's states, those a successor would restore, and those the projection would be made of are the same."""
     engine = world.engine(partition)
@@ -370,10 +378,7 @@ async def _compare_states(world, partition):
         successor.tick(world.now_ms + later_ms)
         engine.tick(world.now_ms + later_ms)
     folded = await fold(world.log, NAMESPACE, partition)
-    for profile_id, state in sorted(folded.states.items())[:1]:
-        alone = await fold(world.log, NAMESPACE, partition, only=profile_id)
-        if alone != folded._replace(states={profile_id: state}):
-            raise Wrong(f"{profile_id} alone is read back as {alone}, among others as {state!r}, by {folded}")
+    await _compare_alone(world, partition, folded)
     for profile_id in sorted({*engine.shelf.ids(), *successor.shelf.ids()}):
         ours, theirs = engine.state_of(profile_id), successor.state_of(profile_id)
         for state in (ours, theirs):
