@@ -20,7 +20,11 @@ ENDED_KEPT = 200
 
 
 class Run(Struct, eq=False):
-    """One run. `as_of_ms` and `begun_ms` are None while it waits; `reports` has the slices accounted for."""
+    """One run. `as_of_ms` and `begun_ms` are None while it waits.
+
+    `accounted` has the slices that came to an end until all did, and of their reports stays what they come to:
+    sums, how many failed or were void, and what went wrong first, by slice.
+    """
 
     run_id: str
     segment_id: str
@@ -32,14 +36,25 @@ class Run(Struct, eq=False):
     begun_ms: int | None = None
     ended_ms: int | None = None
     ordered: bool = False
-    reports: dict[int, Report] = {}
+    accounted: set[int] = set()
+    members: int = 0
+    added: int = 0
+    removed: int = 0
+    failed: int = 0
+    void: int = 0
+    first_error: tuple[int, str] | None = None
 
     @property
     def status(self) -> RunStatus:
         """Building until every slice is accounted for."""
         if self.ended_ms is None:
             return "building"
-        return "ready" if all(one.became == "done" for one in self.reports.values()) else "failed"
+        return "failed" if self.failed or self.void else "ready"
+
+    @property
+    def slices_done(self) -> int:
+        """How many slices came to an end."""
+        return len(self.accounted) if self.ended_ms is None else self.slices
 
     @property
     def waits(self) -> bool:
@@ -49,16 +64,23 @@ class Run(Struct, eq=False):
     @property
     def error(self) -> str | None:
         """What went wrong first, by slice."""
-        return next((one.error for _, one in sorted(self.reports.items()) if one.error is not None), None)
+        return None if self.first_error is None else self.first_error[1]
 
     @property
     def is_void(self) -> bool:
         """Whether it failed only because its definition was edited or deleted meanwhile."""
-        return self.status == "failed" and not any(one.became == "failed" for one in self.reports.values())
+        return self.status == "failed" and not self.failed
 
-    def total(self, what: str) -> int:
-        """Members, added or removed over all slices so far."""
-        return sum(getattr(one, what) for one in self.reports.values())
+    def account(self, report: Report) -> None:
+        """Add what became of a slice."""
+        self.accounted.add(report.slice)
+        self.members += report.members
+        self.added += report.added
+        self.removed += report.removed
+        self.failed += report.became == "failed"
+        self.void += report.became == "void"
+        if report.error is not None and (self.first_error is None or report.slice < self.first_error[0]):
+            self.first_error = report.slice, report.error
 
 
 class Ledger:
@@ -135,12 +157,15 @@ class Ledger:
             _begin(run, arrived_ms)
 
     def _reported(self, run: Run, report: Report, arrived_ms: int) -> Run | None:
-        if run.waits or report.slice in run.reports or not 0 <= report.slice < self.slices:
+        if run.waits or run.ended_ms is not None or report.slice in run.accounted:
             return None
-        run.reports[report.slice] = report
-        if len(run.reports) < self.slices:
+        if not 0 <= report.slice < self.slices:
+            return None
+        run.account(report)
+        if len(run.accounted) < self.slices:
             return None
         run.ended_ms = arrived_ms
+        run.accounted.clear()
         line = self._lines[run.segment_id]
         line.pop(0)
         if line:

@@ -1,5 +1,7 @@
 """What segments would do, before anybody applies them."""
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from octyseg.hosting.opening import wall_ms
@@ -11,8 +13,11 @@ from octyseg.model.definitions.reading.loading import read_definitions
 from octyseg.service.access import Access
 from octyseg.settings import Settings
 
+# A preview takes what memory a database may have; a process makes one at a time, and whoever asks meanwhile waits.
+_one_at_a_time = ThreadPoolExecutor(1, "preview")
 
-def preview(access: Access, data: bytes, days: int) -> list[dict[str, Any]]:
+
+async def preview(access: Access, data: bytes, days: int) -> list[dict[str, Any]]:
     """For each segment but static ones: members now, some of them, webhooks a day over the last days. Takes time."""
     definitions = read_definitions(
         data,
@@ -21,7 +26,8 @@ def preview(access: Access, data: bytes, days: int) -> list[dict[str, Any]]:
         strict_catalog=access.settings.strict_catalog,
         event_types=access.follower.registry.declared(),
     )
-    return preview_of(definitions, access.settings, days)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_one_at_a_time, preview_of, definitions, access.settings, days)
 
 
 def preview_of(definitions: Definitions, settings: Settings, days: int) -> list[dict[str, Any]]:

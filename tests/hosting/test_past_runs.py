@@ -195,11 +195,11 @@ async def test_a_past_segment_is_looked_at_when_it_is_made_and_when_asked(town):
     await town.event("fay", "charged", 40 * DAY_MS)
     await town.apply(PAST.format(days=30))
     first = await town.ended(trigger="created")
-    assert (first.status, first.error, first.total("members")) == ("ready", None, 5)
+    assert (first.status, first.error, first.members) == ("ready", None, 5)
     await town.until_members("ada", "bea", "cyn", "dot", "fay")
     await town.event("ada", "charged")
     second = await town.ended(await town.demand("Worst"))
-    assert [second.total(what) for what in ("members", "added", "removed")] == [4, 0, 1]
+    assert [second.members, second.added, second.removed] == [4, 0, 1]
     await town.until_members("bea", "cyn", "dot", "fay")
     (left,) = [one for one in await town.changes() if one.kind == "removed"]
     assert (left.profile_id, left.reason, left.segment_type) == ("ada", "no_longer_matches", "past")
@@ -209,9 +209,9 @@ async def test_an_instant_of_the_past_may_be_asked_for(town):
     await town.begin("live", "tags", "archive", "past")
     await town.event("ada", "complaint", 3 * DAY_MS)
     await town.apply(PAST.format(days=1))
-    assert (await town.ended(trigger="created")).total("members") == 0
+    assert (await town.ended(trigger="created")).members == 0
     as_of_ms = time.time_ns() // 1_000_000 - 3 * DAY_MS + HOUR_MS
-    assert (await town.ended(await town.demand("Worst", as_of_ms=as_of_ms))).total("members") == 1
+    assert (await town.ended(await town.demand("Worst", as_of_ms=as_of_ms))).members == 1
 
 
 async def test_an_edit_runs_at_once_and_what_was_ordered_before_is_void(town):

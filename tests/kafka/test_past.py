@@ -53,7 +53,7 @@ async def test_slices_of_a_worker_that_is_killed_are_carried_out_by_others(quiet
     fleet.kill("past-1")
     await fleet.until(is_done, "the run has ended")
     (run,) = await runs()
-    assert (run.status, run.error, run.total("members")) == ("ready", None, PEOPLE - PEOPLE // 4)
+    assert (run.status, run.error, run.members) == ("ready", None, PEOPLE - PEOPLE // 4)
 
     async def are_members():
         return len(await members(fleet, "Worst")) == PEOPLE - PEOPLE // 4

@@ -28,7 +28,7 @@ def test_a_run_is_ready_once_all_its_slices_are():
     run = ledger.run("r")
     assert ended == ["r"]
     assert (run.status, run.as_of_ms, run.ended_ms) == ("ready", NOW_MS, NOW_MS + 2)
-    assert [run.total(what) for what in ("members", "added", "removed")] == [7, 2, 1]
+    assert [run.members, run.added, run.removed] == [7, 2, 1]
     assert ledger.was_ready("s", 1) is run
     assert ledger.was_ready("s", 2) is None
 
@@ -71,7 +71,13 @@ def test_what_ended_long_ago_is_forgotten():
 RECORDS = st.lists(
     st.one_of(
         st.builds(demand, st.sampled_from("abc"), st.sampled_from("st"), as_of_ms=st.none() | st.just(7)),
-        st.builds(report, st.sampled_from("abc"), st.integers(-1, 2), st.sampled_from(["done", "void", "failed"])),
+        st.builds(
+            report,
+            st.sampled_from("abc"),
+            st.integers(-1, 2),
+            st.sampled_from(["done", "void", "failed"]),
+            members=st.just(1),
+        ),
         st.builds(Ordered, st.sampled_from("abc")),
     ),
     max_size=20,
@@ -80,7 +86,8 @@ RECORDS = st.lists(
 
 def state(ledger):
     return [
-        (run.run_id, run.waits, run.status, run.ordered, run.as_of_ms, sorted(run.reports)) for run in ledger.runs()
+        (run.run_id, run.waits, run.status, run.ordered, run.as_of_ms, run.slices_done, run.members)
+        for run in ledger.runs()
     ]
 
 

@@ -1,6 +1,5 @@
 """Segments: create, replace, delete, validate, preview, explain. A definition has an ETag: its id and version."""
 
-import asyncio
 import re
 from typing import Annotated, Any
 
@@ -55,7 +54,7 @@ async def preview(
     days: Annotated[int, Query(ge=1, le=400)] = 7,
 ) -> list[dict[str, Any]]:
     """Say who would be in segments now, by what is archived, and how many webhooks a day they would send."""
-    return await asyncio.to_thread(previews.preview, access, await request.body(), days)
+    return await previews.preview(access, await request.body(), days)
 
 
 @router.get("/{name}", dependencies=[READ])
