@@ -56,8 +56,8 @@ class Broker:
         archive: Path | None = None,
     ) -> None:
         self.data = data
-        self.port = port or free_port()
-        self._controller_port = free_port()
+        self._controller_port, found = free_ports(2)
+        self.port = port or found
         self._more = more or {}
         self._users = users or {}
         self._heap = heap
@@ -179,12 +179,11 @@ def _write_classes(archive: Path) -> None:
             archive.unlink(missing_ok=True)
 
 
-def free_port() -> int:
-    """One that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_ports(count: int) -> list[int]:
+    """So many different ones that nobody listens on at this moment."""
+    with contextlib.ExitStack() as stack:
+        # All are held until all were found: the system may give one again that was let go.
+        return [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
 def _cluster_id() -> str:

@@ -1,20 +1,15 @@
 """What an operator sees of the API."""
 
-import socket
-
 import httpx
 import pytest
+
+from deploy.kafka.broker import free_ports
 
 pytestmark = pytest.mark.slow
 
 
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as opened:
-        return opened.getsockname()[1]
-
-
 def test_requests_are_counted_by_route_and_status_and_records_by_result(new_server):
-    port = free_port()
+    (port,) = free_ports(1)
     server = new_server(OCTYSEG_METRICS_PORT=str(port))
     good = {"event_type": "counted", "event_properties": {}, "profile_id": "p"}
     with server.client() as client:

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from deploy.kafka.broker import Broker, free_port
+from deploy.kafka.broker import Broker, free_ports
 
 USERNAME, PASSWORD = "octyseg", "a-password"
 _LOGIN = "org.apache.kafka.common.security"
@@ -41,9 +41,8 @@ def secured_broker(directory):
     _write(authority.issue_cert("127.0.0.1"), broker_pem)
     _write(authority.issue_cert("client@example.org"), client_pem)
     stranger.cert_pem.write_to_path(directory / "stranger.pem")
-    port, with_password, with_certificate = free_port(), free_port(), free_port()
+    port, with_password, with_certificate, controller = free_ports(4)
     listeners = f"PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{with_password},SSL://127.0.0.1:{with_certificate}"
-    controller = free_port()
     more = {
         "listeners": f"{listeners},CONTROLLER://127.0.0.1:{controller}",
         "advertised.listeners": listeners,

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from deploy.kafka.broker import Broker, free_port
+from deploy.kafka.broker import Broker, free_ports
 from tests.kafka.faulting import EVENTS, LIVE, ROUNDS, SEEDS, SLOTS, Run
 from tests.kafka.proxy import OFFSET_COMMIT, PRODUCE, Proxy
 from tests.kafka.shoppers import Shoppers
@@ -31,7 +31,7 @@ async def admin(fleet):
 @pytest.mark.parametrize("seed", SEEDS)
 async def test_f6_answers_of_appends_and_commits_are_lost(kafka_broker, new_fleet, tmp_path, capsys, seed):
     """`kafka_broker` is asked for because it says what is missing where there is no Java."""
-    port = free_port()
+    (port,) = free_ports(1)
     broker = Broker(tmp_path / "kafka", more={"advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}"})
     broker.start()
     proxy = Proxy(port, broker.server, random.Random(seed))
@@ -79,7 +79,7 @@ async def test_f16_what_retention_removed_before_it_was_read_is_counted_and_told
     lowest = {number: (committed[number] + ends[number]) // 2 for number in fleet.numbers}
     topic = fleet.topic("events")
     await admin.delete_records({TopicPartition(topic, number): RecordsToDelete(lowest[number]) for number in lowest})
-    port = free_port()
+    (port,) = free_ports(1)
     fleet.start("live-0", OCTYSEG_METRICS_PORT=str(port))
     await fleet.until(fleet.all_read, "what is left is applied")
     told = [json.loads(line) for line in fleet.told("live-0").read_text().splitlines() if "lost to retention" in line]
