@@ -58,7 +58,9 @@ class HistorySettings(BaseModel):
     )
     keep_days: int = Field(default=400, ge=1, description="how many days of events are kept, by event time")
     write_every_s: float = Field(default=60, gt=0, description="seconds between two writes of what has come")
-    write_every_events: int = Field(default=100_000, ge=1, description="events that are written before their time")
+    write_every_mb: int = Field(
+        default=64, ge=1, description="megabytes of events, of all partitions, that are written before their time"
+    )
 
     @field_validator("schedule", "compare_schedule")
     @classmethod

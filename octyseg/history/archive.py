@@ -33,6 +33,7 @@ import pyarrow.parquet as pq
 from octyseg.engine.decision import Record
 from octyseg.errors import Fenced
 from octyseg.history.files import (
+    compactable,
     complete,
     drop_compacted,
     files_in,
@@ -106,6 +107,9 @@ class Archive:
         self.directory = directory / str(partition)
         self._pass_by = pass_by
         self._word = secrets.token_hex(8)
+        # How many files a folder had when none of them was worth being put together: busy days of a year are not
+        # looked at again every minute.
+        self._left_alone: dict[str, int] = {}
 
     def open(self) -> int:
         """Sweep up what a crash left; where writing goes on."""
@@ -167,12 +171,16 @@ class Archive:
             raise Fenced(msg)
 
     def compact(self, more_than: int) -> None:
-        """Make one file of the files of every folder that has more than so many; those stay while they may be read."""
+        """Put small files together in every folder that has more than so many; those stay while they may be read."""
         reached = self.reached()
         for folder in self._folders():
             files = standing(folder, reached)
-            if len(files) > more_than:
-                merge(files, folder)
+            if len(files) > more_than and len(files) != self._left_alone.get(folder.name):
+                runs = compactable(files, more_than)
+                for run in runs:
+                    merge(run, folder)
+                if not runs:
+                    self._left_alone[folder.name] = len(files)
             drop_compacted(folder, reached)
 
     def retain(self, before_ms: int) -> None:

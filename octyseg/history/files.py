@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 
 _NAME = re.compile(r"(\d{12,})-(\d{12,})\.parquet")
 _COMPRESSION = "zstd"
+# What is put together is held in memory, twice: so much of it, as it is before compression.
+COMPACTED_BYTES = 64 * 1024 * 1024
 # Longer than a reader works with the files that it found.
 COMPACTED_STAY_S = 3600
 
@@ -59,6 +61,30 @@ def drop_compacted(folder: Path, reached: int) -> None:
             whole = file
         elif time.time() - whole.path.stat().st_mtime >= COMPACTED_STAY_S:
             file.path.unlink()
+
+
+def compactable(files: Sequence[File], more_than: int) -> list[list[File]]:
+    """Small neighbours that have room in one file, if more than so many are small. Others are left alone for good."""
+    runs: list[list[File]] = [[]]
+    small = room = 0
+    for file in files:
+        size = _size(file.path)
+        if size > COMPACTED_BYTES // 2:
+            runs.append([])
+            continue
+        if size > room or not runs[-1]:
+            runs.append([])
+            room = COMPACTED_BYTES
+        runs[-1].append(file)
+        room -= size
+        small += 1
+    return [run for run in runs if len(run) > 1] if small > more_than else []
+
+
+def _size(path: Path) -> int:
+    """Bytes of its rows before they were compressed."""
+    metadata = pq.read_metadata(path)
+    return sum(metadata.row_group(number).total_byte_size for number in range(metadata.num_row_groups))
 
 
 def merge(files: Sequence[File], folder: Path) -> None:

@@ -15,7 +15,7 @@ def archive_stage(settings: Settings, log: Log) -> ArchiveStage:
     """The archive stage; it needs no Redis."""
     own = settings.history
     config = ArchiveConfig(
-        write_every_s=own.write_every_s, write_every_events=own.write_every_events, keep_days=own.keep_days
+        write_every_s=own.write_every_s, write_every_bytes=own.write_every_mb * 1024 * 1024, keep_days=own.keep_days
     )
     return ArchiveStage(log, settings.topic("events"), settings.history_directory, config, rules_of(settings))
 

@@ -83,9 +83,9 @@ class Agreement:
         ]
         while (comparable := [one for one in segments if _asks_within(one, segments)]) != segments:
             segments = comparable
-        history = await self._past.as_of(partition, as_of_ms, end)
         asked = [Asked(one.segment_id, None, one.rule) for one in segments]
-        told = await asyncio.to_thread(evaluate, asked, history, as_of_ms, self._config.engine)
+        async with self._past.as_of(partition, as_of_ms, end) as history:
+            told = await asyncio.to_thread(evaluate, asked, history, as_of_ms, self._config.engine)
         streamed = await members_in(folded, self._follower.catalog, told)
         found = {
             Difference(segment_id, profile_id, profile_id in streamed[segment_id])

@@ -33,10 +33,13 @@ _logger = logs.get(__name__)
 
 
 class ArchiveConfig(Struct, frozen=True, kw_only=True):
-    """How much is written at once, and how long it is kept."""
+    """How much is written at once, and how long it is kept.
+
+    `write_every_bytes` of records, of all partitions of a process together, wait to be written at most.
+    """
 
     write_every_s: float = 60.0
-    write_every_events: int = 100_000
+    write_every_bytes: int = 64 * 1024 * 1024
     keep_days: int = 400
 
 
@@ -48,13 +51,15 @@ class _Partition:
         self.first = self.next_offset = reached
         self.rows: list[Row] = []
         self.told: list[Told] = []
+        # Of the records that these were made of.
+        self.bytes = 0
         self.erased: dict[str, int] = {}
         self.newest_ms = 0
         self.lock = asyncio.Lock()
 
     def let_go(self) -> None:
         """What came is written, here or elsewhere."""
-        self.rows, self.told, self.first = [], [], self.next_offset
+        self.rows, self.told, self.bytes, self.first = [], [], 0, self.next_offset
 
 
 class ArchiveStage:
@@ -79,6 +84,8 @@ class ArchiveStage:
         self._future_ms = rules.future_ms
         self._pass = passing
         self._partitions: dict[int, _Partition] = {}
+        # Beside these; their rows wait too.
+        self._opening = 0
         self._write_at_s = time.monotonic() + config.write_every_s
         self._tidy_at_s = 0.0
 
@@ -87,6 +94,17 @@ class ArchiveStage:
 
     async def open(self, partition: int, positions: Mapping[str, int]) -> None:
         """Go on where the files end."""
+        self._opening += 1
+        try:
+            own = await self._opened(partition, positions)
+        finally:
+            self._opening -= 1
+        # Not sooner: a tick writes what came of every partition, and forgets it.
+        self._partitions[partition] = own
+        metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
+
+    async def _opened(self, partition: int, positions: Mapping[str, int]) -> _Partition:
+        """The partition with what was committed and is in no file: a little, or all of it when files were lost."""
         (topic,) = self.inputs
         archive = Archive(self._directory, partition, self._pass)  # type: ignore[arg-type] # its points are among ours
         reached = await _to_the_end(asyncio.to_thread(archive.open))
@@ -96,13 +114,13 @@ class ArchiveStage:
         own = _Partition(archive, max(start, reached))
         async for record in read_through(self._log, topic, partition, own.next_offset, positions[topic]):
             self._take(own, (record,))
+            if self._is_much(own):
+                await self._write(own)
         own.next_offset = max(own.next_offset, positions[topic])
         own.erased = {
             told.profile_id: told.place for told in archive.told(archive.reached()) if told.is_erasure
         } | own.erased
-        # Not sooner: a tick writes what came of every partition, and forgets it.
-        self._partitions[partition] = own
-        metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
+        return own
 
     async def handle(self, chunk: Chunk) -> None:
         """Remember what the chunk holds; a process that dies before it is written reads it again."""
@@ -113,7 +131,7 @@ class ArchiveStage:
                     self._take(own, batch)
                     await asyncio.sleep(0)
                 own.next_offset = max(own.next_offset, chunk.next_offset)
-        if len(own.rows) >= self._config.write_every_events:
+        if self._is_much(own):
             await self._write(own)
 
     async def tick(self) -> None:
@@ -148,6 +166,7 @@ class ArchiveStage:
             if record.offset < own.next_offset:
                 continue
             own.next_offset = record.offset + 1
+            own.bytes += len(record.value or b"")
             own.newest_ms = max(own.newest_ms, record.timestamp)
             found = admitted(record, self._future_ms)
             if isinstance(found, Row):
@@ -156,6 +175,10 @@ class ArchiveStage:
                 own.told.append(found)
                 if found.is_erasure:
                     own.erased[found.profile_id] = record.offset
+
+    def _is_much(self, own: _Partition) -> bool:
+        """Whether the partition has its share of what may wait."""
+        return own.bytes * (len(self._partitions) + self._opening) >= self._config.write_every_bytes
 
     async def _write(self, own: _Partition) -> None:
         await _to_the_end(self._write_what_came(own))

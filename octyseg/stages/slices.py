@@ -104,9 +104,9 @@ class Slices:
         past = {one: order for one, order in orders.items() if segments[one].segment_type == "past"}
         if past:
             as_of_ms = next(iter(past.values())).as_of_ms
-            history = await self._past.as_of(partition, as_of_ms, end)
             asked = [Asked(one, self._definition(one), None) for one in past]
-            found = await asyncio.to_thread(evaluate, asked, history, as_of_ms, self._config.engine)
+            async with self._past.as_of(partition, as_of_ms, end) as history:
+                found = await asyncio.to_thread(evaluate, asked, history, as_of_ms, self._config.engine)
             current = await members_in(folded, self._follower.catalog, past)
             for segment_id, order in past.items():
                 members, known = set(found[segment_id]), current[segment_id]
@@ -114,8 +114,8 @@ class Slices:
                 counted = len(members), len(members - known), len(known - members)
                 done[segment_id] = Slice(*counted, offset)
         for segment_id in orders.keys() - past.keys():
-            history = await self._past.as_of(partition, EVER_MS, end)
-            done[segment_id] = await self._hand_over(partition, segments[segment_id], folded, history, end)
+            async with self._past.as_of(partition, EVER_MS, end) as history:
+                done[segment_id] = await self._hand_over(partition, segments[segment_id], folded, history, end)
         return done
 
     def _definition(self, segment_id: str) -> SegmentDefinition:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tempfile
 import threading
 
 import pyarrow.parquet as pq
@@ -10,10 +11,11 @@ import pytest
 from octyseg.engine.rules import Rules
 from octyseg.errors import Fenced
 from octyseg.history.archive import Archive, partitions_in
-from octyseg.history.files import noted
+from octyseg.history.files import _size, noted
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import specs
+from octyseg.stages import hindsight
 from octyseg.stages.archive import ArchiveConfig, ArchiveStage
 from octyseg.stages.hindsight import Hindsight
 
@@ -69,6 +71,15 @@ class Desk:
     def archive(self):
         return Archive(self.directory, 0)
 
+    async def hindsight(self, end):
+        """The offsets of all rows that are in the archive or behind it."""
+        past = Hindsight(self.log, TOPIC, self.directory, Rules().future_ms)
+        async with past.as_of(0, NOW_MS, end) as history:
+            assert len(history.rows) < hindsight.ROWS_HELD
+            assert history.has_ids == (end > 5)
+            tables = [*map(pq.read_table, history.files), history.rows]
+            return sorted(place for table in tables for place in table["place"].to_pylist())
+
     def places(self):
         """The offsets of all rows, in order."""
         files = self.archive.history(NOW_MS, self.archive.reached()).files
@@ -83,6 +94,16 @@ def event(profile="ada", day=0, **fields):
 @pytest.fixture
 def desk(tmp_path):
     return Desk(tmp_path / "history")
+
+
+@pytest.fixture
+def emptied_scratch(tmp_path, monkeypatch):
+    """Where temporary files lie; nothing is left of them."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    yield
+    assert not list(scratch.iterdir())
 
 
 async def test_rows_lie_by_partition_and_day_of_the_event(desk):
@@ -164,6 +185,57 @@ async def test_many_files_of_a_day_become_one(desk, monkeypatch):
     assert len(list(desk.directory.rglob("*.parquet"))) <= 3
 
 
+async def test_files_are_put_together_as_far_as_they_have_room_in_one(desk, monkeypatch):
+    monkeypatch.setattr("octyseg.stages.archive.FILES_A_DAY", 3)
+    monkeypatch.setattr("octyseg.history.files.COMPACTED_STAY_S", 0)
+    monkeypatch.setattr("octyseg.history.files.COMPACTED_BYTES", 2_000)
+    await desk.begin()
+    size = 0
+    for number in range(40):
+        await desk.append(event(), event("eve", event_properties={"text": f"{number:0100}"}))
+        await desk.handle()
+        await desk.write()
+        files = list(desk.directory.rglob("*.parquet"))
+        size = max(size, *map(_size, files))
+    assert desk.places() == list(range(80))
+    assert sum(_size(file) <= 1_000 for file in files) <= 3
+    assert 5 < len(files) < 20
+    assert 1_000 < size <= 2_000
+
+
+async def test_more_than_may_wait_is_written_before_its_time(desk):
+    await desk.begin(write_every_bytes=1_000)
+    await desk.stage.open(1, {TOPIC: 0})
+    await desk.append(event())
+    await desk.handle()
+    assert desk.places() == []
+    await desk.append(*(event(event_properties={"text": "x" * 100}) for _ in range(2)))
+    await desk.handle()
+    assert desk.places() == [0, 1, 2], "its share is half"
+    await desk.append(event())
+    await desk.handle()
+    assert desk.places() == [0, 1, 2]
+
+
+async def test_a_directory_that_was_lost_is_filled_again_piece_by_piece(desk, monkeypatch):
+    """As it was, all of the topic was held in memory until the partition was open."""
+    await desk.begin()
+    documents = [event(f"p{number}") for number in range(50)]
+    end = await desk.append(*documents, {"type": "erase", "profile_id": "p7"}, event("p7"))
+    written, write = [], Archive.write
+
+    def noted_write(archive, rows, *what):
+        written.append(len(rows))
+        write(archive, rows, *what)
+
+    monkeypatch.setattr(Archive, "write", noted_write)
+    await desk.begin(end, write_every_bytes=1_000)
+    assert len(written) > 3
+    assert max(written) < 15
+    await desk.write()
+    assert desk.places() == sorted({*range(end)} - {7, 50})
+
+
 async def test_who_reads_while_it_is_written_and_compacted_reads_every_record_once(desk, monkeypatch):
     """The writer goes on between the reader's look at how far it is and the reader's look at the files."""
     monkeypatch.setattr("octyseg.stages.archive.FILES_A_DAY", 1)
@@ -181,10 +253,20 @@ async def test_who_reads_while_it_is_written_and_compacted_reads_every_record_on
         return found(archive, *asked)
 
     monkeypatch.setattr(Archive, "history", late)
-    history = await Hindsight(desk.log, TOPIC, desk.directory, Rules().future_ms).as_of(0, NOW_MS, end)
+    assert await desk.hindsight(end) == list(range(end))
     assert desk.archive.reached() == end
-    files = [place for path in history.files for place in pq.read_table(path)["place"].to_pylist()]
-    assert sorted([*files, *history.rows["place"].to_pylist()]) == list(range(end))
+
+
+@pytest.mark.parametrize("held", [1, 2, 3, 100])
+@pytest.mark.usefixtures("emptied_scratch")
+async def test_what_is_not_archived_yet_waits_in_files_when_it_is_much(desk, monkeypatch, held):
+    monkeypatch.setattr("octyseg.stages.hindsight.ROWS_HELD", held)
+    await desk.begin()
+    await desk.append(event(), event("eve"))
+    await desk.handle()
+    await desk.write()
+    end = await desk.append(*(event(f"p{number}", event_id=f"e{number}") for number in range(7)))
+    assert await desk.hindsight(end) == list(range(end))
 
 
 async def test_both_files_of_a_compaction_that_was_cut_off_count_once(desk):
