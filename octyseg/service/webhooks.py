@@ -12,7 +12,7 @@ from octyseg.model.change import rfc3339
 from octyseg.model.definitions.registry import Registry
 from octyseg.model.definitions.stored import StoredSwitch, encoded, secrets_key, switch_key
 from octyseg.service.access import Access
-from octyseg.stages.webhooks_audit import newest
+from octyseg.stages.webhooks_records import newest
 from octyseg.stages.webhooks_replay import GIVEN_UP
 from octyseg.stages.webhooks_replay import replay as send_again
 from octyseg.webhooks.delivery import DeliveryRecord

@@ -4,7 +4,7 @@ The truth is `octyseg.deliveries`: what was scheduled or is to be tried again, a
 is due. The change itself is on `octyseg.tags`. Called under the partition's turn, before it is worked on.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +13,8 @@ from octyseg import logs, metrics
 from octyseg.log.port import Log, read_through
 from octyseg.model.change import from_json
 from octyseg.stages.webhooks_ledger import Topics
-from octyseg.webhooks.delivery import PENDING, Delivery, DeliveryRecord, decode_record, milliseconds
+from octyseg.stages.webhooks_records import placed, standing
+from octyseg.webhooks.delivery import PENDING, Delivery, DeliveryRecord, milliseconds
 from octyseg.webhooks.queue import Marker, Queue
 
 _logger = logs.get(__name__)
@@ -37,15 +38,7 @@ async def settle(log: Log, topics: Topics, queue: Queue, partition: int, positio
 async def rebuild(log: Log, topics: Topics, queue: Queue, partition: int, position: int, *, cause: str) -> Marker:
     """Make the schedule again of what is due by the log below `position` of the tags."""
     end = (await log.ends(topics.deliveries, [partition]))[partition]
-    start = (await log.starts(topics.deliveries, [partition]))[partition]
-    pending: dict[str, DeliveryRecord] = {}
-    async for record in _records(log, topics.deliveries, partition, start, end):
-        if record.status == "retrying" and record.id in pending:
-            pending[record.id] = replace(record, profile=pending[record.id].profile)
-        elif record.status in PENDING:
-            pending[record.id] = record
-        else:
-            pending.pop(record.id, None)
+    pending = await standing(log, topics.deliveries, partition, end, lambda record: record.status in PENDING)
     deliveries = await _changes_of(log, topics.tags, partition, position, pending)
     marker = Marker(position, end)
     await queue.make_again(partition, deliveries, marker)
@@ -56,11 +49,11 @@ async def rebuild(log: Log, topics: Topics, queue: Queue, partition: int, positi
 
 
 async def _changes_of(
-    log: Log, topic: str, partition: int, stop: int, pending: dict[str, DeliveryRecord]
+    log: Log, topic: str, partition: int, stop: int, pending: Sequence[DeliveryRecord]
 ) -> list[Delivery]:
     """The pending deliveries with their changes, in the order of the tags topic."""
     by_change: dict[str, list[DeliveryRecord]] = {}
-    for record in pending.values():
+    for record in pending:
         by_change.setdefault(record.change_id, []).append(record)
     deliveries = []
     start = (await log.starts(topic, [partition]))[partition]
@@ -82,7 +75,7 @@ async def _catch_up(log: Log, topics: Topics, queue: Queue, partition: int, star
     """Apply records that were written before a crash and had no effect in Redis yet."""
     end = (await log.ends(topics.deliveries, [partition]))[partition]
     newest: dict[str, DeliveryRecord] = {}
-    async for record in _records(log, topics.deliveries, partition, start, end):
+    async for _, _, _, record in placed(log, topics.deliveries, partition, start, end):
         if record.status == "scheduled":
             newest.pop(record.id, None)
         else:
@@ -95,14 +88,6 @@ async def _catch_up(log: Log, topics: Topics, queue: Queue, partition: int, star
         goes_on = _as_recorded(delivery, record) if record.status in PENDING else None
         settled.append((delivery, goes_on))
     await queue.settle(partition, settled, {}, end)
-
-
-async def _records(log: Log, topic: str, partition: int, start: int, end: int) -> AsyncIterator[DeliveryRecord]:
-    async for stored in read_through(log, topic, partition, start, end):
-        try:
-            yield decode_record(stored.value or b"")
-        except msgspec.MsgspecError:
-            _logger.warning("a record of deliveries cannot be read", partition=partition, offset=stored.offset)
 
 
 def _as_recorded(delivery: Delivery, record: DeliveryRecord) -> Delivery:

@@ -8,8 +8,8 @@ import msgspec
 
 from octyseg.log.port import Log, NewRecord, read_through
 from octyseg.model.change import from_json
-from octyseg.stages.webhooks_audit import Wanted, standing
 from octyseg.stages.webhooks_ledger import Topics
+from octyseg.stages.webhooks_records import Wanted, standing
 from octyseg.webhooks.delivery import Delivery, DeliveryRecord, Status, encode_record, instant
 from octyseg.webhooks.queue import Queue
 
@@ -20,10 +20,12 @@ BATCH = 500
 async def replay(log: Log, topics: Topics, queue: Queue, chosen: Wanted, now_ms: int) -> list[DeliveryRecord]:
     """Schedule again every delivery whose last record is chosen; the records that say so."""
     wanted: dict[int, dict[str, list[DeliveryRecord]]] = {}
-    async for partition, record in standing(log, topics.deliveries, chosen):
-        # What waits for its first attempt is on its way, in its profile's order.
-        if record.status != "scheduled":
-            wanted.setdefault(partition, {}).setdefault(record.change_id, []).append(record)
+    numbers = range(await log.partitions(topics.deliveries))
+    for partition, end in (await log.ends(topics.deliveries, numbers)).items():
+        for record in await standing(log, topics.deliveries, partition, end, chosen):
+            # What waits for its first attempt is on its way, in its profile's order.
+            if record.status != "scheduled":
+                wanted.setdefault(partition, {}).setdefault(record.change_id, []).append(record)
     replayed: list[DeliveryRecord] = []
     for partition, by_change in wanted.items():
         deliveries = await _found(log, topics, partition, by_change, now_ms)

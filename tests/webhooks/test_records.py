@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord, TopicSpec
-from octyseg.stages import webhooks_audit
-from octyseg.stages.webhooks_audit import newest, standing
+from octyseg.stages import webhooks_records
+from octyseg.stages.webhooks_records import newest, standing
 from octyseg.stages.webhooks_replay import GIVEN_UP
 from octyseg.webhooks.delivery import DeliveryRecord, encode_record
 
@@ -56,8 +56,8 @@ async def log_of(made):
 
 @pytest.fixture(autouse=True)
 def small_windows(monkeypatch):
-    monkeypatch.setattr(webhooks_audit, "_FIRST_WINDOW", 3)
-    monkeypatch.setattr(webhooks_audit, "_WINDOW", 11)
+    monkeypatch.setattr(webhooks_records, "_FIRST_WINDOW", 3)
+    monkeypatch.setattr(webhooks_records, "_WINDOW", 11)
 
 
 @pytest.mark.parametrize("seed", range(30))
@@ -71,13 +71,13 @@ async def test_the_newest_of_all_partitions_are_told_in_the_order_of_time(seed):
 
 
 async def test_no_more_is_read_than_the_answer_needs(monkeypatch):
-    read, through = [], webhooks_audit.read_through
+    read, through = [], webhooks_records.read_through
 
     def noted(log, topic, partition, start, stop):
         read.append(stop - start)
         return through(log, topic, partition, start, stop)
 
-    monkeypatch.setattr(webhooks_audit, "read_through", noted)
+    monkeypatch.setattr(webhooks_records, "read_through", noted)
     log = await log_of(records(1))
     assert len(await newest(log, TOPIC, lambda _: True, 5)) == 5
     assert sum(read) <= PARTITIONS * (3 + 6)
@@ -108,6 +108,8 @@ async def test_what_stands_last_is_told_with_the_profile_it_was_scheduled_with(s
         return one.change_id == "chg_7"
 
     for chosen in (given_up, of_one_change):
-        found = [item async for item in standing(log, TOPIC, chosen)]
+        found = []
+        for partition, end in (await log.ends(TOPIC, range(PARTITIONS))).items():
+            found += [(partition, one) for one in await standing(log, TOPIC, partition, end, chosen)]
         assert sorted(found, key=str) == sorted(standing_of_all(made, chosen), key=str)
         assert found or chosen is of_one_change
