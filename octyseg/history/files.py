@@ -92,6 +92,9 @@ def merge(files: Sequence[File], folder: Path) -> None:
     table = pa.concat_tables([pq.read_table(file.path) for file in files])
     whole = folder / f"{min(file.first for file in files):012}-{max(file.last for file in files):012}.parquet"
     put(table.sort_by([("profile_id", "ascending"), ("place", "ascending")]), whole)
+    del table
+    # Arrow keeps what it had; a process that puts files together once in half an hour has no use for it meanwhile.
+    pa.default_memory_pool().release_unused()
 
 
 def put(table: pa.Table, path: Path) -> None:
