@@ -8,7 +8,8 @@
     │   └── SettingsError        a setting is missing, unknown or unusable
     ├── Unavailable              a service does not answer now; waiting may help
     │   ├── LogUnavailable       the log (Kafka broker or embedded file)
-    │   └── ProjectionUnavailable  Redis or Valkey
+    │   ├── ProjectionUnavailable  Redis or Valkey
+    │   └── HistoryUnavailable   the directory of history: a full disk, for one
     ├── LogDamaged               stored bytes fail their checksum: stop before anything is committed
     ├── Fenced                   another owner has taken the partition: drop it, write nothing more
     └── TwinFound                a younger process runs under this instance id: end this one
@@ -62,6 +63,10 @@ class LogUnavailable(Unavailable):
 
 class ProjectionUnavailable(Unavailable):
     """Redis or Valkey does not answer."""
+
+
+class HistoryUnavailable(Unavailable):
+    """The directory of history cannot be written to."""
 
 
 class LogDamaged(OctysegError):

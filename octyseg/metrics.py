@@ -67,6 +67,9 @@ FLUSH_SECONDS = Histogram("octyseg_flush_seconds", "Time of a flush of changed s
 FLUSHED_STATES = Counter("octyseg_flushed_states_total", "States written by flushes, tombstones included")
 
 REDIS_AVAILABLE = Gauge("octyseg_redis_available", "1 while Redis answers, 0 while a stage waits for it", ["stage"])
+HISTORY_AVAILABLE = Gauge(
+    "octyseg_history_available", "1 while history can be written, 0 while a stage waits for its directory", ["stage"]
+)
 PROJECTION_OUTCOMES = Counter(
     "octyseg_projection_outcomes_total",
     "Outcomes sent to Redis, by result (applied, older, quiet: nothing new to show)",

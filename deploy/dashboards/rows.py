@@ -42,6 +42,7 @@ ROWS: dict[str, tuple[Shown, ...]] = {
         Shown("Made again", "rate", "octyseg_projection_rebuilds_total", ("cause",), "Partitions, from the log."),
     ),
     "History and the batch agent": (
+        Shown("History answers", "min", "octyseg_history_available", ("stage",), "0: its disk is full, for one."),
         Shown("Writes", "p99", "octyseg_archive_seconds", ("instance",), "One file of a partition and a day."),
         Shown("Runs", "rate", "octyseg_runs_total", ("status",), "`octyseg get runs` says why one failed."),
         Shown("Slices", "p99", "octyseg_run_slice_seconds", ("instance",), "One look through a partition's history."),

@@ -31,7 +31,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from octyseg.engine.decision import Record
-from octyseg.errors import Fenced
+from octyseg.errors import Fenced, HistoryUnavailable, SettingsError
 from octyseg.history.files import (
     compactable,
     complete,
@@ -43,6 +43,7 @@ from octyseg.history.files import (
     put,
     settle,
     standing,
+    writing,
 )
 from octyseg.history.people import People
 from octyseg.history.rows import Row, row_of, table_of
@@ -113,10 +114,11 @@ class Archive:
 
     def open(self) -> int:
         """Sweep up what a crash left; where writing goes on."""
-        self.directory.mkdir(parents=True, exist_ok=True)
         # In this order: whoever had it before and is still at a write finds the word, or nothing to put in its place,
         # and what it had put in its place by then is seen here.
-        (self.directory / _OWNER).write_text(self._word)
+        with writing(self.directory):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            (self.directory / _OWNER).write_text(self._word)
         for path in [*self.directory.rglob("*.tmp")]:
             path.unlink(missing_ok=True)
         reached = self.reached()
@@ -150,18 +152,25 @@ class Archive:
                 for column, field in zip(zip(*told, strict=True), PEOPLE_SCHEMA, strict=True)
             ]
             tables[self.directory / PEOPLE / name] = pa.table(columns, PEOPLE_SCHEMA)
-        temporaries = {path: prepared(table, path) for path, table in tables.items()}
+        temporaries: dict[Path, Path] = {}
         reached = self.directory / _REACHED
-        of_reached = noted(msgspec.json.encode(Reached(next_offset)), reached)
-        self.refuse_another()
         try:
-            for path, temporary in temporaries.items():
-                settle(temporary, path)
-                self._pass_by("archive.file_written")
-            self._pass_by("archive.files_written")
-            settle(of_reached, reached)
+            with writing(self.directory):
+                for path, table in tables.items():
+                    temporaries[path] = prepared(table, path)
+                of_reached = noted(msgspec.json.encode(Reached(next_offset)), reached)
+                self.refuse_another()
+                for path, temporary in temporaries.items():
+                    settle(temporary, path)
+                    self._pass_by("archive.file_written")
+                self._pass_by("archive.files_written")
+                settle(of_reached, reached)
         except FileNotFoundError:
             self.refuse_another()
+            raise
+        except (HistoryUnavailable, SettingsError):
+            for temporary in temporaries.values():
+                temporary.unlink(missing_ok=True)
             raise
 
     def refuse_another(self) -> None:
@@ -178,7 +187,8 @@ class Archive:
             if len(files) > more_than and len(files) != self._left_alone.get(folder.name):
                 runs = compactable(files, more_than)
                 for run in runs:
-                    merge(run, folder)
+                    with writing(self.directory):
+                        merge(run, folder)
                 if not runs:
                     self._left_alone[folder.name] = len(files)
             drop_compacted(folder, reached)
@@ -199,7 +209,8 @@ class Archive:
                 table = pq.read_table(file.path)
                 is_gone = pc.and_(pc.is_in(table["profile_id"], ids), pc.less(table["place"], below))
                 if pc.any(is_gone).as_py():
-                    put(table.filter(pc.invert(is_gone)), file.path)
+                    with writing(self.directory):
+                        put(table.filter(pc.invert(is_gone)), file.path)
 
     def holds(self, profile_id: str, below: int) -> bool:
         """Whether any row or record of the profile from below an offset is left."""

@@ -4,23 +4,48 @@ Whole or not there: a file is on the disk before its name is. What lies inside a
 compacted into that one, and stays for a while for those who found it before.
 """
 
+import errno
 import os
 import re
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from octyseg.errors import HistoryUnavailable, SettingsError
+
 _NAME = re.compile(r"(\d{12,})-(\d{12,})\.parquet")
 _COMPRESSION = "zstd"
 # What is put together is held in memory, twice: so much of it, as it is before compression.
 COMPACTED_BYTES = 64 * 1024 * 1024
+# What waiting does not help against.
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR})
 # Longer than a reader works with the files that it found.
 COMPACTED_STAY_S = 3600
+
+
+@contextmanager
+def writing(directory: Path) -> Iterator[None]:
+    """Says why a directory cannot be written to: HistoryUnavailable when it may be later, else SettingsError.
+
+    A file that is not there is another matter: somebody swept it up.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        why = os.strerror(error.errno).lower() if error.errno else str(error)
+        if error.errno in _FORBIDDEN:
+            msg = f"history cannot be written to {directory}: {why}; let us, or set OCTYSEG_HISTORY__DIRECTORY"
+            raise SettingsError(msg) from error
+        msg = f"history cannot be written to {directory}: {why}; events wait on the log, so make room there"
+        raise HistoryUnavailable(msg) from error
 
 
 class File(NamedTuple):
@@ -106,7 +131,12 @@ def prepared(table: pa.Table, path: Path) -> Path:
     """A file beside its place, for `settle`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
-    pq.write_table(table, temporary, compression=_COMPRESSION)
+    try:
+        pq.write_table(table, temporary, compression=_COMPRESSION)
+    except OSError:
+        # What a full disk took of it is room for others.
+        temporary.unlink(missing_ok=True)
+        raise
     return temporary
 
 

@@ -16,10 +16,11 @@ from msgspec import Struct
 
 from octyseg import logs, metrics
 from octyseg.engine.rules import Rules
-from octyseg.errors import Fenced
+from octyseg.errors import Fenced, HistoryUnavailable
 from octyseg.history.archive import Archive, Told, admitted
 from octyseg.history.rows import Row
 from octyseg.log.port import Chunk, Log, Record, read_through
+from octyseg.stages.availability import WAIT_MAX_S, Availability
 from octyseg.stages.crashpoints import Pass, pass_by
 
 DAY_MS = 24 * 60 * 60 * 1000
@@ -83,6 +84,9 @@ class ArchiveStage:
         self._config = config
         self._future_ms = rules.future_ms
         self._pass = passing
+        self._availability = Availability(
+            "archive", metrics.HISTORY_AVAILABLE.labels(self.name), service="history", absence=HistoryUnavailable
+        )
         self._partitions: dict[int, _Partition] = {}
         # Beside these; their rows wait too.
         self._opening = 0
@@ -132,15 +136,22 @@ class ArchiveStage:
                     await asyncio.sleep(0)
                 own.next_offset = max(own.next_offset, chunk.next_offset)
         if self._is_much(own):
-            await self._write(own)
+            await self._availability.until(lambda: self._write(own))
 
     async def tick(self) -> None:
         """Write what has come when its time has come, and tidy up now and then."""
-        now_s = time.monotonic()
+        try:
+            await self._do_what_is_due(time.monotonic())
+        except HistoryUnavailable as error:
+            self._availability.told(error)
+            self._write_at_s = time.monotonic() + WAIT_MAX_S
+
+    async def _do_what_is_due(self, now_s: float) -> None:
         if now_s >= self._write_at_s:
             self._write_at_s = now_s + self._config.write_every_s
             for own in list(self._partitions.values()):
                 await self._write(own)
+            self._availability.told(None)
         if now_s >= self._tidy_at_s:
             self._tidy_at_s = now_s + TIDY_EVERY_S
             for partition, own in list(self._partitions.items()):
@@ -153,8 +164,8 @@ class ArchiveStage:
         """Write what has come."""
         own = self._partitions.pop(partition, None)
         if own is not None:
-            # What another owner has taken over it reads again.
-            with suppress(Fenced):
+            # Whoever has it next reads again what it does not find.
+            with suppress(Fenced, HistoryUnavailable):
                 await self._write(own)
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
 

@@ -1,7 +1,7 @@
-"""Waiting for Redis: try again until it answers, and say once that it went and once that it is back.
+"""Waiting for what a stage cannot go on without: try again until it is back, and say so once when it goes and comes.
 
-For stages that keep something in Redis and cannot go on without it. Nothing is lost meanwhile: what was
-not written is not committed.
+Redis, or the disk that history is on. Nothing is lost meanwhile: what was not written is not committed, or is read
+again.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from typing import TypeVar
 from prometheus_client import Gauge
 
 from octyseg import logs
-from octyseg.errors import ProjectionUnavailable
+from octyseg.errors import ProjectionUnavailable, Unavailable
 from octyseg.retries import retried
 
 WAIT_MAX_S = 5.0
@@ -22,12 +22,22 @@ T = TypeVar("T")
 
 
 class Availability:
-    """One per stage; `what` is missed while Redis is away, `gauge` is 0 then."""
+    """One per stage; `what` is missed while `service` is away, which `absence` tells, and `gauge` is 0 then."""
 
-    def __init__(self, what: str, gauge: Gauge, wait_max_s: float = WAIT_MAX_S) -> None:
+    def __init__(
+        self,
+        what: str,
+        gauge: Gauge,
+        wait_max_s: float = WAIT_MAX_S,
+        *,
+        service: str = "redis",
+        absence: type[Unavailable] = ProjectionUnavailable,
+    ) -> None:
         self._what = what
         self._gauge = gauge
         self._wait_max_s = wait_max_s
+        self._gone, self._back = f"{service} unavailable, waiting", f"{service} available again"
+        self._absence = absence
         self._available = True
         # A stage without partitions has no reason to ask: nothing is amiss then.
         gauge.set(1)
@@ -38,23 +48,22 @@ class Availability:
         async def tried() -> T:
             try:
                 result = await step()
-            except ProjectionUnavailable as error:
+            except self._absence as error:
                 self.told(error)
                 raise
             self.told(None)
             return result
 
-        return await retried(tried, _is_absence, wait_initial_s=_WAIT_INITIAL_S, wait_max_s=self._wait_max_s)
+        return await retried(tried, self._is_absence, wait_initial_s=_WAIT_INITIAL_S, wait_max_s=self._wait_max_s)
 
-    def told(self, error: ProjectionUnavailable | None) -> None:
-        """Redis answered, or it did not."""
+    def told(self, error: Unavailable | None) -> None:
+        """It answered, or it did not."""
         self._gauge.set(error is None)
         if error is not None and self._available:
-            _logger.warning("redis unavailable, waiting", what=self._what, error=str(error))
+            _logger.warning(self._gone, what=self._what, error=str(error))
         elif error is None and not self._available:
-            _logger.info("redis available again", what=self._what)
+            _logger.info(self._back, what=self._what)
         self._available = error is None
 
-
-def _is_absence(error: Exception) -> bool:
-    return isinstance(error, ProjectionUnavailable)
+    def _is_absence(self, error: Exception) -> bool:
+        return isinstance(error, self._absence)

@@ -1,21 +1,25 @@
 """The archive stage: every record that is no refusal is in history once, wherever a process died on the way."""
 
 import asyncio
+import errno
 import json
+import os
 import tempfile
 import threading
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from octyseg import metrics
 from octyseg.engine.rules import Rules
-from octyseg.errors import Fenced
+from octyseg.errors import Fenced, HistoryUnavailable, SettingsError
 from octyseg.history.archive import Archive, partitions_in
 from octyseg.history.files import _size, noted
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import specs
-from octyseg.stages import hindsight
+from octyseg.stages import availability, hindsight
 from octyseg.stages.archive import ArchiveConfig, ArchiveStage
 from octyseg.stages.hindsight import Hindsight
 
@@ -234,6 +238,89 @@ async def test_a_directory_that_was_lost_is_filled_again_piece_by_piece(desk, mo
     assert max(written) < 15
     await desk.write()
     assert desk.places() == sorted({*range(end)} - {7, 50})
+
+
+class FullDisk:
+    """Takes the beginning of a file and refuses the rest, while it is full."""
+
+    def __init__(self, monkeypatch):
+        self.is_full, self.refused, self.refused_often = False, 0, asyncio.Event()
+        loop, write_table = asyncio.get_running_loop(), pq.write_table
+
+        def write(table, path, **how):
+            if self.is_full:
+                path.write_bytes(b"PAR1")
+                self.refused += 1
+                if self.refused == 3:
+                    loop.call_soon_threadsafe(self.refused_often.set)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write_table(table, path, **how)
+
+        monkeypatch.setattr(pq, "write_table", write)
+
+
+@pytest.fixture
+async def disk(monkeypatch):
+    monkeypatch.setattr(availability, "_WAIT_INITIAL_S", 0.01)
+    return FullDisk(monkeypatch)
+
+
+async def test_a_full_disk_is_waited_for_and_leaves_nothing_half_written(desk, disk):
+    await desk.begin()
+    await desk.append(event(), event(day=-1))
+    await desk.handle()
+    disk.is_full = True
+    await desk.write()
+    assert disk.refused == 1, "a tick does not wait"
+    assert metrics.HISTORY_AVAILABLE.labels("archive")._value.get() == 0
+    assert not list(desk.directory.rglob("*.tmp"))
+    await desk.append(event("eve"))
+    await desk.handle()
+    disk.is_full = False
+    await desk.write()
+    assert metrics.HISTORY_AVAILABLE.labels("archive")._value.get() == 1
+    assert desk.places() == [0, 1, 2]
+
+
+async def test_who_has_more_than_may_wait_takes_no_more_while_the_disk_is_full(desk, disk):
+    await desk.begin(write_every_bytes=100)
+    await desk.append(event(), event("eve"))
+    disk.is_full = True
+    handling = asyncio.create_task(desk.handle())
+    await disk.refused_often.wait()
+    assert not handling.done()
+    await desk.write()
+    disk.is_full = False
+    await handling
+    assert desk.places() == [0, 1]
+
+
+async def test_what_could_not_be_written_at_the_close_is_read_again_at_the_opening(desk, disk):
+    await desk.begin()
+    end = await desk.append(event(), event("eve"))
+    await desk.handle()
+    disk.is_full = True
+    await desk.stage.close(0)
+    disk.is_full = False
+    await desk.begin(end)
+    await desk.write()
+    assert desk.places() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "text"),
+    [
+        (errno.ENOSPC, HistoryUnavailable, "no space left on device; events wait on the log, so make room there"),
+        (errno.EROFS, SettingsError, "read-only file system; let us, or set OCTYSEG_HISTORY__DIRECTORY"),
+    ],
+)
+async def test_why_history_cannot_be_opened_is_said(desk, monkeypatch, number, kind, text):
+    def refuse(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "mkdir", refuse)
+    with pytest.raises(kind, match=f"history cannot be written to {desk.directory / '0'}: {text}"):
+        await desk.begin()
 
 
 async def test_who_reads_while_it_is_written_and_compacted_reads_every_record_once(desk, monkeypatch):
