@@ -186,6 +186,7 @@ def main() -> None:
             "\nTo go on: [bold].venv/bin/octyseg dev[/bold] in one shell, and in another "
             "[bold]octyseg apply -f examples/segments.yaml[/bold], [bold]octyseg simulate --to-log[/bold], "
             "[bold]octyseg tail tags --follow[/bold], [bold]octyseg get profile profile_0000001[/bold].\n"
+            "A browser shows all of it at [bold]http://127.0.0.1:8080/console[/bold]. "
             "README.md tells the rest; [bold]make kafka[/bold] starts a real broker to try it on."
         )
     finally:

@@ -31,6 +31,10 @@ HOST = "tests/topologies/test_host.py"
 PAST = "tests/stages/test_past_stage.py"
 ARCHIVE = "tests/stages/test_archive_stage.py"
 LIVE = "tests/stages/test_live_stage.py"
+RESTORE = "tests/stages/test_live_restore.py"
+RECORDS = "tests/webhooks/test_records.py"
+PREVIEWS = "tests/api/test_previews.py"
+CONSOLE = "tests/api/test_console.py"
 
 BUGS = (
     # What leaves the house.
@@ -519,5 +523,81 @@ BUGS = (
         'pc.and_(pc.is_in(table["profile_id"], ids), pc.less(table["place"], below))',
         'pc.is_in(table["profile_id"], ids)',
         ARCHIVE,
+    ),
+    # What may not fit into memory, or onto a disk.
+    Bug(
+        "a partition whose history was lost is read whole before any of it is written",
+        "octyseg/stages/archive.py",
+        "            if self._is_much(own):\n"
+        "                await self._write(own)\n"
+        "        own.next_offset = max(own.next_offset, positions[topic])\n",
+        "        own.next_offset = max(own.next_offset, positions[topic])\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "each partition may keep what all of them may keep",
+        "octyseg/stages/archive.py",
+        "own.bytes * (len(self._partitions) + self._opening)",
+        "own.bytes",
+        ARCHIVE,
+    ),
+    Bug(
+        "files are put together however large that is",
+        "octyseg/history/files.py",
+        "        if size > room or not runs[-1]:\n",
+        "        if not runs[-1]:\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "what is not archived yet is held in memory however much it is",
+        "octyseg/stages/hindsight.py",
+        "                if len(rows) >= ROWS_HELD:\n",
+        "                if len(rows) < 0:\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "a file that a full disk cut off stays and takes the room of others",
+        "octyseg/history/files.py",
+        "        temporary.unlink(missing_ok=True)\n        raise\n    return temporary\n",
+        "        raise\n    return temporary\n",
+        ARCHIVE,
+    ),
+    Bug(
+        "deliveries are read back to the first for the last of them",
+        "octyseg/stages/webhooks_records.py",
+        "            missing -= len(some)\n",
+        "",
+        RECORDS,
+    ),
+    Bug(
+        "who reads one profile back takes no notice of what was overwritten of others",
+        "octyseg/stages/restore.py",
+        "        epoch, newest = _state_in(record)\n        if epoch",
+        "        if not self.restored.keeps(profile_id):\n"
+        "            return\n"
+        "        epoch, newest = _state_in(record)\n        if epoch",
+        RESTORE,
+    ),
+    Bug(
+        "previews are made beside each other",
+        "octyseg/service/previews.py",
+        'ThreadPoolExecutor(1, "preview")',
+        'ThreadPoolExecutor(4, "preview")',
+        PREVIEWS,
+    ),
+    # What people look at.
+    Bug(
+        "what others sent is part of a page",
+        "octyseg/api/console/rendering.py",
+        "    autoescape=True,\n",
+        "    autoescape=False,  # noqa: S701\n",
+        CONSOLE,
+    ),
+    Bug(
+        "whoever asks sees the console",
+        "octyseg/api/console/pages.py",
+        "dependencies=[READ], ",
+        "",
+        CONSOLE,
     ),
 )
