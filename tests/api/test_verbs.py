@@ -25,12 +25,13 @@ segmentDefinitions:
 
 
 @pytest.fixture
-def applied(server, tmp_path):
-    """The definitions in force, and their file."""
+def applied(server, client, tmp_path):
+    """The definitions in force, and their file. Nothing is under way: two questions have one answer."""
     file = tmp_path / "verbs.yaml"
     file.write_text(DEFINITIONS)
     done = server.octyseg("apply", "-f", file, api=True)
     assert done.code == 0, done.err
+    server.until(lambda: all(one["ended_at"] for one in client.get("/v2/runs").json()), "runs have ended")
     return file
 
 
