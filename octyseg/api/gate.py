@@ -32,6 +32,8 @@ _SECRET = re.compile(r"sk_[A-Za-z0-9_-]{16,}")
 _UPLOAD = re.compile(r"/v2/segments/[^/]+/members/(add|remove|replace)")
 _YAML = frozenset({"application/yaml", "application/x-yaml", "text/yaml"})
 _TAKES_YAML = frozenset({"/v2/definitions", "/v2/segments/validate", "/v2/segments/preview"})
+_FORM = "application/x-www-form-urlencoded"
+_TAKES_FORMS = frozenset({"/console/try"})
 _OWN_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "testserver"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
@@ -83,7 +85,8 @@ async def _inward(scope: Scope, headers: dict[str, str], receive: Receive) -> Re
     if int(length[:12]) > most:
         raise _too_large(most)
     may_be_yaml = scope["path"] in _TAKES_YAML
-    if not (is_upload or kind == "application/json" or (kind in _YAML and may_be_yaml)):
+    is_form = kind == _FORM and scope["path"] in _TAKES_FORMS
+    if not (is_upload or is_form or kind == "application/json" or (kind in _YAML and may_be_yaml)):
         wanted = "application/json" + (" or application/yaml" if may_be_yaml else "")
         raise Rejected(415, [f"the body is {kind or 'of no type'}: send Content-Type: {wanted}"])
     packed = headers.get("content-encoding", "identity").lower()

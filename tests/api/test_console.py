@@ -15,7 +15,7 @@ from tests.api.conftest import live_segment
 
 # What a page would do to whoever shows it as it is.
 MEAN = '<script>alert("1")</script>/x y&z'
-PAGES = ("", "/profiles", "/webhooks", "/dead-letters", "/lag")
+PAGES = ("", "/try", "/profiles", "/webhooks", "/dead-letters", "/lag")
 STATIC = Path(console.__file__).parent / "static"
 
 
@@ -139,6 +139,20 @@ def test_endpoints_are_shown_with_what_became_of_a_delivery(client):
     assert links(page, "endpoint=crm")
     page = client.get("/console/webhooks", params={"change": "chg_none"})
     assert "<code>chg_none</code>: none." in page.text
+
+
+@pytest.mark.slow
+def test_no_other_site_can_have_a_browser_try_definitions(client):
+    """It would carry the key along; only a page of this server may send the header."""
+    form = {"definitions": json.dumps(live_segment("Tried", "tried")), "what": "preview"}
+    refused = client.post("/console/try", data=form)
+    assert refused.status_code == 403
+    assert "open /console/try" in refused.text
+    tried = client.post("/console/try", data=form, headers={"HX-Request": "true"})
+    assert tried.status_code == 200
+    assert "<td>Tried</td>" in tried.text
+    assert client.get("/v2/segments/Tried").status_code == 404
+    assert client.post("/v2/segments", data=form).status_code == 415
 
 
 @pytest.mark.slow

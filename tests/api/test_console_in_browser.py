@@ -1,6 +1,7 @@
 """The console in a real browser: what moves by itself, and whether everybody can use it."""
 
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -89,10 +90,27 @@ def test_segments_and_members_appear_without_reloading(tab, client, server):
     expect(row.get_by_role("cell").nth(3)).to_have_text("1")
 
 
+def test_a_definition_is_tried_before_anybody_applies_it(tab, buyer):
+    tab.goto("/console/segment?name=Seen+buyer")
+    tab.get_by_role("link", name="Try a change").click()
+    text = tab.get_by_role("textbox")
+    expect(text).to_have_value(re.compile(r'"event_type": "seen_bought"'))
+    tab.get_by_role("button", name="Check the rules").click()
+    expect(tab.locator("#answer")).to_contain_text("Every rule is kept.")
+    written = text.input_value()
+    text.fill(written.replace('"live"', '"alive"'))
+    tab.get_by_role("button", name="Check the rules").click()
+    expect(tab.locator("#answer")).to_contain_text("request:3:")
+    text.fill(written.replace("Seen buyer", "Seen buyer too").replace("seen_bought", "seen_looked"))
+    tab.get_by_role("button", name="Preview the members").click()
+    expect(tab.get_by_role("row", name="Seen buyer too")).to_contain_text("live")
+
+
 @pytest.mark.parametrize(
     "path",
     [
         "/console",
+        "/console/try",
         "/console/segment?name=Seen+buyer",
         "/console/profiles",
         "/console/profile?id=seen-1",

@@ -1,16 +1,17 @@
 """The pages of the console, each a question to the service. Names and ids come in the query: they may hold a slash."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Form, Header, Query
 from fastapi.responses import HTMLResponse
 
-from octyseg.api.console.rendering import page
+from octyseg.api.console.rendering import as_json, page
 from octyseg.api.door import READ, Open
-from octyseg.api.problems import CONSOLE
+from octyseg.api.problems import CONSOLE, Rejected
 from octyseg.api.v2.pages import After, opened, packed
-from octyseg.service import deadletters, definitions, lag, members, profiles, runs, webhooks
+from octyseg.errors import DefinitionError
+from octyseg.service import deadletters, definitions, lag, members, previews, profiles, runs, webhooks
 
 router = APIRouter(prefix=CONSOLE, include_in_schema=False, dependencies=[READ], default_response_class=HTMLResponse)
 
@@ -55,6 +56,36 @@ async def show_segment(
         q=q,
         runs=(await runs.listing(access, stored.segment_id))[:_ROWS],
     )
+
+
+@router.get("/try")
+async def show_form(access: Open, name: SegmentName = "") -> HTMLResponse:
+    """Where to write a definition, or change one that is there, and see what it would do."""
+    text = ""
+    if name:
+        stored = await definitions.segment(access, name)
+        text = as_json(stored.definition.model_dump(mode="json", exclude_defaults=True))
+    return page("try", text=text)
+
+
+@router.post("/try")
+async def show_what_it_would_do(
+    access: Open,
+    text: Annotated[str, Form(alias="definitions")] = "",
+    days: Annotated[int, Form(ge=1, le=400)] = 7,
+    what: Annotated[Literal["check", "preview"], Form()] = "check",
+    hx_request: Annotated[str | None, Header()] = None,
+) -> HTMLResponse:
+    """Whether definitions break a rule, and who would be in. No other site can have a browser send the header."""
+    if hx_request is None:
+        raise Rejected(403, ["only the page of the console sends this: open /console/try"])
+    data = text.encode()
+    try:
+        warnings = await definitions.validate(access, data)
+    except DefinitionError as error:
+        return page("tried", problems=error.problems, warnings=(), found=None, days=days)
+    found = await previews.preview(access, data, days) if what == "preview" else None
+    return page("tried", problems=(), warnings=warnings, found=found, days=days)
 
 
 @router.get("/profiles")

@@ -34,7 +34,8 @@ def problem(status: int, texts: Sequence[str], headers: Mapping[str, str] | None
     return answer
 
 
-def _as_json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """A value for people to read."""
     return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
 
 
@@ -46,4 +47,4 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.globals["version"] = __version__
-_environment.filters["as_json"] = _as_json
+_environment.filters["as_json"] = as_json
