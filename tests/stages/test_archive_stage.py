@@ -4,6 +4,7 @@ import asyncio
 import errno
 import json
 import os
+import random
 import tempfile
 import threading
 from pathlib import Path
@@ -205,6 +206,35 @@ async def test_files_are_put_together_as_far_as_they_have_room_in_one(desk, monk
     assert sum(_size(file) <= 1_000 for file in files) <= 3
     assert 5 < len(files) < 20
     assert 1_000 < size <= 2_000
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_every_record_is_there_once_whatever_was_put_together_and_whoever_died(desk, monkeypatch, seed):
+    rng = random.Random(seed)
+    monkeypatch.setattr("octyseg.stages.archive.FILES_A_DAY", 2)
+    monkeypatch.setattr("octyseg.history.files.COMPACTED_STAY_S", rng.choice([0, 3_600]))
+    monkeypatch.setattr("octyseg.history.files.COMPACTED_BYTES", rng.choice([1_500, 4_000, 10**6]))
+    await desk.begin(write_every_bytes=rng.choice([300, 10**6]))
+    position = 0
+    for _ in range(60):
+        match rng.choice(["append", "append", "handle", "write", "write", "die", "close"]):
+            case "append":
+                texts = [{"text": "x" * rng.choice([1, 300])} for _ in range(rng.randrange(1, 7))]
+                days = [rng.choice([0, 0, 0, -1, -2]) for _ in texts]
+                await desk.append(*(event(day=d, event_properties=t) for d, t in zip(days, texts, strict=True)))
+            case "handle":
+                await desk.handle()
+                position = desk.stage._partitions[0].next_offset
+            case "write":
+                await desk.write()
+            case "die":
+                await desk.begin(position)
+            case "close":
+                await desk.stage.close(0)
+                await desk.begin(position)
+    await desk.handle()
+    await desk.write()
+    assert desk.places() == list(range((await desk.log.ends(TOPIC, [0]))[0]))
 
 
 async def test_more_than_may_wait_is_written_before_its_time(desk):
