@@ -1,4 +1,4 @@
-"""`octyseg get`: what is defined, and what is known of a profile."""
+"""`octyseg get`: what is defined, what is known of a profile, runs, and what was refused."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,7 @@ from octyseg.errors import ProjectionUnavailable, SettingsError
 if TYPE_CHECKING:
     from octyseg.service.access import Access
 
-group = typer.Typer(no_args_is_help=True, help="Look at definitions and profiles.")
+group = typer.Typer(no_args_is_help=True, help="Look at definitions, profiles, runs and dead letters.")
 
 
 @group.command("segments")
@@ -55,6 +55,29 @@ def runs(output: Form = "table") -> None:
     else:
         columns = ("run_id", "segment", "trigger", "status", "as_of", "slices", "members", "added", "removed", "error")
         print_table([name.upper() for name in columns], [[one[name] for name in columns] for one in found])
+
+
+@group.command("dead-letters")
+@may_ask
+def dead_letters(
+    last: Annotated[int, typer.Option("-n", "--last", min=1, max=1_000, help="How many of the last.")] = 20,
+    output: Form = "table",
+) -> None:
+    """Records that were refused, the newest first: what is wrong with them, and where they came from."""
+    from octyseg.service import deadletters
+
+    found = ask(
+        begin(),
+        lambda api: api.get("/v2/dead-letters", limit=last)["items"],
+        lambda access: deadletters.last(access, last),
+    )
+    if output == "json":
+        print_json(found)
+    else:
+        rows = [
+            (one["refused_at"], one["reason"], one["error"], one["key"], one["topic"], one["source"]) for one in found
+        ]
+        print_table(("REFUSED AT", "REASON", "WHAT IS WRONG", "KEY", "TOPIC", "PLACE"), rows)
 
 
 @group.command("profile")

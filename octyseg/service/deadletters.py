@@ -25,6 +25,11 @@ async def newest(access: Access, before: int | None, count: int) -> tuple[list[d
     return found[::-1], first if first > start else None
 
 
+async def last(access: Access, count: int) -> list[dict[str, Any]]:
+    """The newest of all."""
+    return (await newest(access, None, count))[0]
+
+
 def _shown(one: Record) -> dict[str, Any]:
     """A dead letter as octyseg.stages.deadletter wrote it; bytes that are no text are shown as escapes."""
     headers = {name: _text(value) for name, value in one.headers}

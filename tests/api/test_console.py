@@ -113,6 +113,10 @@ def test_refused_records_are_shown_with_what_is_wrong(client, server):
     (earlier,) = links(page, "before=")
     assert "refused-" in client.get(earlier).text
     assert client.get("/v2/dead-letters?before=0").json() == {"items": [], "before": None}
+    for api in (True, False):
+        ended = server.octyseg("get", "dead-letters", "-n", "25", "-o", "json", api=api)
+        assert json.loads(ended.out) == first["items"]
+    assert "bad_field" in server.octyseg("get", "dead-letters", "-n", "1").out
 
 
 @pytest.mark.slow
