@@ -20,7 +20,7 @@ import re
 import secrets
 import shutil
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -200,17 +200,21 @@ class Archive:
             if folder.name != PEOPLE and folder.name < before:
                 shutil.rmtree(folder)
 
-    def erase(self, profile_ids: Collection[str], below: int) -> None:
-        """Leave no row of these profiles from records below an offset, and no record of them."""
-        ids = pa.array(sorted(profile_ids), pa.string())
+    def erase(self, erased: Mapping[str, int]) -> None:
+        """Leave no row of these profiles from records below an offset each, and no record of them."""
+        ids = pa.array(sorted(erased), pa.string())
+        bounds = pa.array([erased[one] for one in ids.to_pylist()], pa.int64())
         for folder in self._folders():
             # Those that were compacted too, as long as they stay.
             for file in complete(folder, self.reached()):
-                table = pq.read_table(file.path)
-                is_gone = pc.and_(pc.is_in(table["profile_id"], ids), pc.less(table["place"], below))
-                if pc.any(is_gone).as_py():
+                # Who is erased is in few files: only those are read whole.
+                found = pq.read_table(
+                    file.path, columns=["profile_id", "place"], filters=pc.field("profile_id").isin(ids)
+                )
+                if pc.any(_is_below(found, ids, bounds)).as_py():
+                    table = pq.read_table(file.path)
                     with writing(self.directory):
-                        put(table.filter(pc.invert(is_gone)), file.path)
+                        put(table.filter(pc.invert(_is_below(table, ids, bounds))), file.path)
 
     def holds(self, profile_id: str, below: int) -> bool:
         """Whether any row or record of the profile from below an offset is left."""
@@ -265,6 +269,12 @@ class Archive:
         return [
             one for one in self.directory.iterdir() if one.is_dir() and (one.name == PEOPLE or _DAY.fullmatch(one.name))
         ]
+
+
+def _is_below(table: pa.Table, ids: pa.Array, bounds: pa.Array) -> pa.ChunkedArray:
+    """Of each row whether it is of one of these ids, and from below its bound."""
+    bound = pc.take(bounds, pc.index_in(table["profile_id"], ids))
+    return pc.fill_null(pc.less(table["place"], bound), False)
 
 
 def day_of(at_ms: int) -> str:

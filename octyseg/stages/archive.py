@@ -222,10 +222,11 @@ class ArchiveStage:
 
     async def _forget(self, own: _Partition) -> None:
         """Take those out of the files whose erasure the files have reached."""
-        erased = {one: place for one, place in own.erased.items() if place < own.first}
-        for profile_id, place in erased.items():
-            await asyncio.to_thread(own.archive.erase, [profile_id], place + 1)
-            own.erased.pop(profile_id)
+        erased = {one: place + 1 for one, place in own.erased.items() if place < own.first}
+        if erased:
+            await asyncio.to_thread(own.archive.erase, erased)
+            for profile_id in erased:
+                own.erased.pop(profile_id)
 
 
 async def _to_the_end(working: Coroutine[Any, Any, T]) -> T:

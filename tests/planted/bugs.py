@@ -520,8 +520,8 @@ BUGS = (
     Bug(
         "an erasure takes what was sent after it",
         "octyseg/history/archive.py",
-        'pc.and_(pc.is_in(table["profile_id"], ids), pc.less(table["place"], below))',
-        'pc.is_in(table["profile_id"], ids)',
+        'pc.fill_null(pc.less(table["place"], bound), False)',
+        "pc.is_valid(bound)",
         ARCHIVE,
     ),
     # What may not fit into memory, or onto a disk.

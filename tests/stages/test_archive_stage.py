@@ -15,6 +15,7 @@ import pytest
 from octyseg import metrics
 from octyseg.engine.rules import Rules
 from octyseg.errors import Fenced, HistoryUnavailable, SettingsError
+from octyseg.history import archive
 from octyseg.history.archive import Archive, partitions_in
 from octyseg.history.files import _size, noted
 from octyseg.log.memory import MemoryLog
@@ -564,11 +565,35 @@ async def test_an_erasure_reaches_files_that_were_compacted_and_nothing_sent_aft
     desk.archive.compact(1)
     files = list(desk.directory.rglob("*.parquet"))
     assert len(files) == 3, "those that were compacted stay for a while"
-    desk.archive.erase(["ada"], 2)
+    desk.archive.erase({"ada": 2})
     rows = {(row["profile_id"], row["place"]) for path in files for row in pq.read_table(path).to_pylist()}
     assert rows == {("ada", 2), ("eve", 1), ("eve", 3)}
     assert not desk.archive.holds("ada", 2)
     assert desk.archive.holds("ada", 3)
+
+
+async def test_many_are_forgotten_in_one_look_each_up_to_its_own_place(desk, monkeypatch):
+    await desk.begin()
+    for profile in ("ada", "bob", "eve"):
+        await desk.append(event(profile), event("fay"), event(profile))
+        await desk.handle()
+        await desk.write()
+    await desk.append({"type": "erase", "profile_id": "ada"}, event("ada"), {"type": "erase", "profile_id": "bob"})
+    await desk.append(event("fay"), {"type": "erase", "profile_id": "nobody"})
+    put, written = archive.put, []
+    monkeypatch.setattr(archive, "put", lambda table, path: (written.append(path), put(table, path)))
+    looks, erase = [], Archive.erase
+    monkeypatch.setattr(Archive, "erase", lambda own, erased: (looks.append(erased), erase(own, erased)))
+    await desk.handle()
+    await desk.write()
+    assert looks == [{"ada": 10, "bob": 12, "nobody": 14}]
+    # That of eve is none of them.
+    assert {path.name for path in written} == {
+        "000000000000-000000000002.parquet",
+        "000000000003-000000000005.parquet",
+        "000000000009-000000000013.parquet",
+    }
+    assert desk.places() == [1, 4, 6, 7, 8, 10, 12]
 
 
 async def test_people_are_as_they_were_told_up_to_the_instant(desk):
