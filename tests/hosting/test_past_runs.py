@@ -337,7 +337,7 @@ async def test_stream_and_history_agree_and_a_difference_is_told(town, monkeypat
         while any(Archive(directory, number).reached() < end for number, end in ends.items()):
             await town._turn()
     for number in range(PARTITIONS):
-        Archive(town.settings.history_directory, number).erase(["bea"], 2**40)
+        Archive(town.settings.history_directory, number).erase({"bea": 2**40})
     count, differences = await compared(town)
     assert (count, [(one.profile_id, one.in_stream) for one in differences]) == (3, [("bea", True)])
     assert differing() == 0
