@@ -99,10 +99,11 @@ def key() -> None:
 @may_ask
 def show(
     change_id: Annotated[str, typer.Argument(help="The change, as in webhook-id.", show_default=False)],
+    profile: Annotated[str | None, typer.Option("--profile", help="Of whom: it is found sooner.")] = None,
     output: Form = "table",
 ) -> None:
     """Everything that happened to the deliveries of one change."""
-    records = _attempts(change_id=change_id, limit=10_000)
+    records = _attempts(change_id=change_id, profile_id=profile, limit=10_000)
     if not records:
         msg = f"no delivery of {change_id} is known: `octyseg webhooks attempts` lists the last ones"
         raise OctysegError(msg)
@@ -114,11 +115,12 @@ def show(
 def attempts(
     endpoint: Annotated[str | None, typer.Option("--endpoint", help="Only of this endpoint.")] = None,
     status: Annotated[str | None, typer.Option("--status", help="Only this, e.g. retrying, exhausted.")] = None,
+    profile: Annotated[str | None, typer.Option("--profile", help="Only of this one.")] = None,
     last: Annotated[int, typer.Option("-n", "--last", min=1, max=10_000, help="How many of the last.")] = 20,
     output: Form = "table",
 ) -> None:
     """What happened last to deliveries."""
-    _print(_attempts(endpoint=endpoint, status=status, limit=last), output)
+    _print(_attempts(endpoint=endpoint, status=status, profile_id=profile, limit=last), output)
 
 
 @group.command("replay")

@@ -22,6 +22,7 @@ from octyseg.webhooks.signature import SECRET_BYTES, secret_of, sign
 
 # Records of one answer.
 MOST_ATTEMPTS = 10_000
+CLOCKS_DIFFER_S = 3_600
 
 
 async def listing(access: Access) -> list[dict[str, Any]]:
@@ -98,18 +99,33 @@ async def attempts(
     change_id: str | None = None,
     endpoint: str | None = None,
     status: str | None = None,
+    profile_id: str | None = None,
+    since: datetime | None = None,
     limit: int = MOST_ATTEMPTS,
 ) -> list[dict[str, Any]]:
-    """What happened last to deliveries, at most so many records, the newest last."""
+    """What happened last to deliveries, at most so many records, the newest last.
+
+    Whoever says of whom or since when (give or take an hour, for clocks differ) does not wait for a look at all
+    thirty days.
+    """
 
     def wanted(record: DeliveryRecord) -> bool:
         return (
             change_id in (None, record.change_id)
             and endpoint in (None, record.endpoint)
             and status in (None, record.status)
+            and profile_id in (None, record.profile_id)
         )
 
-    return _plain(await newest(access.log, access.settings.topic("deliveries"), wanted, limit))
+    found = await newest(
+        access.log,
+        access.settings.topic("deliveries"),
+        wanted,
+        limit,
+        partition=None if profile_id is None else access.partition_of(profile_id),
+        since_s=0.0 if since is None else since.timestamp() - CLOCKS_DIFFER_S,
+    )
+    return _plain(found)
 
 
 async def replay(

@@ -1,6 +1,7 @@
 """What is written of deliveries, read back: thirty days of it, so never all of it at once."""
 
 import heapq
+import math
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
@@ -40,18 +41,27 @@ async def placed(log: Log, topic: str, partition: int, start: int, stop: int) ->
             yield Placed(record.at.timestamp(), partition, stored.offset, record)
 
 
-async def newest(log: Log, topic: str, wanted: Wanted, count: int) -> list[DeliveryRecord]:
-    """The last `count` records that are wanted, the oldest of them first; no more are kept in memory."""
+async def newest(
+    log: Log, topic: str, wanted: Wanted, count: int, *, partition: int | None = None, since_s: float = 0.0
+) -> list[DeliveryRecord]:
+    """The last `count` records that are wanted, the oldest of them first; no more are kept in memory.
+
+    Of one partition, or of all. What was written before `since_s` (epoch seconds) is hardly looked at: a window
+    that begins before it is the last one.
+    """
     found: list[Placed] = []
-    numbers = range(await log.partitions(topic))
+    numbers = range(await log.partitions(topic)) if partition is None else (partition,)
     starts, ends = await log.starts(topic, numbers), await log.ends(topic, numbers)
-    for partition in numbers:
-        stop, window, missing = ends[partition], _FIRST_WINDOW, count
-        while stop > starts[partition] and missing > 0:
-            first = max(starts[partition], stop - window)
-            some = [one async for one in placed(log, topic, partition, first, stop) if wanted(one.record)]
-            missing -= len(some)
-            found = heapq.nlargest(count, [*found, *some])
+    for number in numbers:
+        stop, window, missing, oldest_s = ends[number], _FIRST_WINDOW, count, math.inf
+        while stop > starts[number] and missing > 0 and oldest_s >= since_s:
+            first = max(starts[number], stop - window)
+            async for one in placed(log, topic, number, first, stop):
+                oldest_s = min(oldest_s, one.at_s)
+                if wanted(one.record):
+                    found.append(one)
+                    missing -= 1
+            found = heapq.nlargest(count, found)
             stop, window = first, min(2 * window, _WINDOW)
     return [one.record for one in reversed(found)]
 

@@ -116,6 +116,9 @@ def test_a_change_arrives_verified_and_one_that_was_given_up_is_replayed(octyseg
         record = until(succeeded)[0]
         shown = json.loads(octyseg("webhooks", "show", record["change_id"], "-o", "json").out)
         assert [one["status"] for one in shown] == ["scheduled", "succeeded"]
+        of_profile = ("webhooks", "attempts", "--profile", record["profile_id"], "-o", "json")
+        assert record in json.loads(octyseg(*of_profile).out)
+        assert octyseg("webhooks", "show", record["change_id"], "--profile", "nobody").code == 1
         octyseg("webhooks", "replay", "--id", record["change_id"])
         arrived = [listener.next()]
         while len([one for one in arrived if one["webhook_id"] == record["change_id"]]) < 2:

@@ -565,7 +565,7 @@ BUGS = (
     Bug(
         "deliveries are read back to the first for the last of them",
         "octyseg/stages/webhooks_records.py",
-        "            missing -= len(some)\n",
+        "                    missing -= 1\n",
         "",
         RECORDS,
     ),

@@ -60,6 +60,19 @@ def small_windows(monkeypatch):
     monkeypatch.setattr(webhooks_records, "_WINDOW", 11)
 
 
+@pytest.fixture
+def read(monkeypatch):
+    """How many records were read, window by window."""
+    sizes, through = [], webhooks_records.read_through
+
+    def noted(log, topic, partition, start, stop):
+        sizes.append(stop - start)
+        return through(log, topic, partition, start, stop)
+
+    monkeypatch.setattr(webhooks_records, "read_through", noted)
+    return sizes
+
+
 @pytest.mark.parametrize("seed", range(30))
 async def test_the_newest_of_all_partitions_are_told_in_the_order_of_time(seed):
     made = records(seed)
@@ -70,14 +83,18 @@ async def test_the_newest_of_all_partitions_are_told_in_the_order_of_time(seed):
     assert await newest(log, TOPIC, lambda one: one.status == status, count) == expected
 
 
-async def test_no_more_is_read_than_the_answer_needs(monkeypatch):
-    read, through = [], webhooks_records.read_through
+async def test_of_one_partition_and_since_an_instant_only_that_is_looked_at(read):
+    made = records(3)
+    log = await log_of(made)
+    mine = made[1]
+    late = mine[-20].at
+    found = await newest(log, TOPIC, lambda _: True, 1_000, partition=1, since_s=late.timestamp())
+    assert found[-20:] == mine[-20:]
+    assert found == mine[-len(found) :]
+    assert sum(read) <= 20 + 11
 
-    def noted(log, topic, partition, start, stop):
-        read.append(stop - start)
-        return through(log, topic, partition, start, stop)
 
-    monkeypatch.setattr(webhooks_records, "read_through", noted)
+async def test_no_more_is_read_than_the_answer_needs(read):
     log = await log_of(records(1))
     assert len(await newest(log, TOPIC, lambda _: True, 5)) == 5
     assert sum(read) <= PARTITIONS * (3 + 6)

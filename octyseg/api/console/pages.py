@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from fastapi import APIRouter, Form, Header, Query
 from fastapi.responses import HTMLResponse
+from pydantic import AwareDatetime
 
 from octyseg.api.console.rendering import as_json, page
 from octyseg.api.door import READ, Open
@@ -123,11 +124,20 @@ async def show_webhooks(
     access: Open,
     change: Annotated[str, Query(max_length=100)] = "",
     endpoint: Annotated[str, Query(max_length=60)] = "",
+    profile: Annotated[str, _ID] = "",
+    since: AwareDatetime | None = None,
 ) -> HTMLResponse:
     """Endpoints, and what became of the deliveries of one change or to one endpoint."""
     attempts = None
     if change or endpoint:
-        attempts = await webhooks.attempts(access, change_id=change or None, endpoint=endpoint or None, limit=_ROWS)
+        attempts = await webhooks.attempts(
+            access,
+            change_id=change or None,
+            endpoint=endpoint or None,
+            profile_id=profile or None,
+            since=since,
+            limit=_ROWS,
+        )
         attempts.reverse()
     return page(
         "webhooks", endpoints=await webhooks.listing(access), attempts=attempts, change=change, endpoint=endpoint

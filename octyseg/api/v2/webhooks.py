@@ -61,13 +61,24 @@ async def test(access: Open, name: EndpointName) -> dict[str, Any]:
 @router.get("/attempts", dependencies=[READ])
 async def attempts(
     access: Open,
+    *,
     change_id: ChangeId = None,
     endpoint: Annotated[str | None, Query(max_length=60)] = None,
     status: Annotated[str | None, Query(max_length=30)] = None,
+    profile_id: Annotated[str | None, Query(max_length=256)] = None,
+    since: Annotated[AwareDatetime | None, Query(description="give or take an hour")] = None,
     limit: Annotated[int, Query(ge=1, le=webhooks.MOST_ATTEMPTS)] = 100,
 ) -> list[dict[str, Any]]:
     """Tell what happened to deliveries, the newest last."""
-    return await webhooks.attempts(access, change_id=change_id, endpoint=endpoint, status=status, limit=limit)
+    return await webhooks.attempts(
+        access,
+        change_id=change_id,
+        endpoint=endpoint,
+        status=status,
+        profile_id=profile_id,
+        since=since,
+        limit=limit,
+    )
 
 
 @router.post("/replay", status_code=202, dependencies=[WRITE])
