@@ -84,7 +84,9 @@ def test_who_has_only_begun_something_is_explained_too(server, client):
 @pytest.mark.slow
 def test_a_profile_is_found_by_the_beginning_of_its_id(known, client):
     assert links(client.get("/console/profiles", params={"q": "<scr"}), f"id={quote(MEAN, safe='/')}")
-    assert "No profile begins so" in client.get("/console/profiles", params={"q": "nobody-"}).text
+    page = client.get("/console/profiles", params={"q": "nobody-"})
+    assert "No profile begins so" in page.text
+    assert links(page, "/console/profile?id=nobody-")
     page = client.get("/console/segment", params={"name": "Mean & <b>bold</b>", "q": "nobody-"})
     assert "None that begin so" in page.text
 
