@@ -16,7 +16,9 @@ _BAD = {"STOP", "REWIND"}
 
 def lag(
     stage: Annotated[StageName | None, typer.Option("--stage", help="Only this one.", show_default="all")] = None,
-    for_s: Annotated[float, typer.Option("--for", min=0.5, max=3600, help="Seconds to look at them.")] = 5.0,
+    for_s: Annotated[
+        float, typer.Option("--for", min=0.5, max=3600, help="Seconds to look at them; over HTTP 5 at most.")
+    ] = 5.0,
     *,
     partitions: Annotated[bool, typer.Option("--partitions", help="A line for each partition.")] = False,
     output: Form = "table",

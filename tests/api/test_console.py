@@ -150,7 +150,7 @@ def test_the_lag_of_all_stages_is_shown_and_told(client, server):
     assert {(one["stage"], one["partition"]) for one in json.loads(ended.out)} == {("tags", n) for n in range(4)}
     ended = server.octyseg("lag", "--for", "90", api=True)
     assert ended.code == 2
-    assert "for_s: input should be less than or equal to 30" in ended.err
+    assert "for_s: input should be less than or equal to 5" in ended.err
 
 
 @pytest.mark.slow

@@ -63,6 +63,22 @@ async def test_files_are_put_together_as_far_as_they_have_room_in_one(desk, monk
     assert 1_000 < size <= 2_000
 
 
+async def test_what_has_no_room_in_one_file_becomes_several(desk, monkeypatch):
+    monkeypatch.setattr("octyseg.history.files.COMPACTED_STAY_S", 0)
+    await desk.begin()
+    for number in range(20):
+        await desk.append(event(event_properties={"text": f"{number:0100}"}))
+        await desk.handle()
+        await desk.write()
+    whole = sum(map(_size, desk.directory.rglob("*.parquet")))
+    monkeypatch.setattr("octyseg.history.files.COMPACTED_BYTES", whole // 4)
+    desk.archive.compact(3)
+    sizes = [_size(file) for file in desk.directory.rglob("*.parquet")]
+    assert 3 <= len(sizes) <= 8
+    assert max(sizes) <= whole // 4
+    assert desk.places() == list(range(20))
+
+
 @pytest.mark.parametrize("seed", range(12))
 async def test_every_record_is_there_once_whatever_was_put_together_and_whoever_died(desk, monkeypatch, seed):
     rng = random.Random(seed)
