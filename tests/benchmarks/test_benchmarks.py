@@ -40,6 +40,7 @@ def test_what_was_measured_survives_the_way_between_processes():
     assert Measured.read(measured.line()) == measured
 
 
+@pytest.mark.slow
 def test_replay_and_the_engine_are_measured_over_every_event(console):
     bench = Bench(None, EVENTS, console)
     for row in ROWS:

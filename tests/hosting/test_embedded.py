@@ -71,6 +71,7 @@ def said(changes):
     return Counter((one.profile_id, one.segment_tag, one.kind, one.reason, tuple(one.cause)) for one in changes)
 
 
+@pytest.mark.slow
 async def test_live_on_the_embedded_log_equals_a_replay_also_over_a_restart(settings):
     events = list(simulate(300, 6_000, 20.0, 7, T0))
     async with opening.open_log(settings, time="events") as log, open_redis(settings) as redis:

@@ -25,6 +25,7 @@ def test_what_came_to_a_merged_profile_is_counted_once_where_it_went():
             pytest.fail(f"seed {seed}: {error}\n\nsmaller: {outcome_of(small)}\n{told(small)}")
 
 
+@pytest.mark.slow
 def test_the_seeds_merge_and_crash_between_the_outcome_and_what_is_sent():
     counts = Counter()
     for seed in range(300):
