@@ -1,6 +1,6 @@
 """The pages of the console, each a question to the service. Names and ids come in the query: they may hold a slash."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Form, Header, Query
@@ -98,22 +98,19 @@ async def show_profiles(access: Open, q: Annotated[str, _ID] = "", after: After 
 
 @router.get("/profile")
 async def show_profile(access: Open, id: ProfileId, before: Before = None) -> HTMLResponse:  # noqa: A002 - the query's
-    """One profile: attributes, tags, what changed of them. Who has neither may have begun something all the same."""
-    found = await profiles.find(access, id)
-    shown: dict[str, Any] = {"profile_id": id, "tags": []} if found is None else profiles.shown(found)
-    changes, earlier = await profiles.changes(access, shown["profile_id"], before, _CHANGES)
-    answer = page(
+    """One profile: attributes, tags, what changed of them."""
+    found = await profiles.profile(access, id)
+    shown = profiles.shown(found)
+    changes, earlier = await profiles.changes(access, found.profile_id, before, _CHANGES)
+    return page(
         "profile",
         asked=id,
-        is_known=found is not None,
         profile=shown,
         attributes={name: value for name, value in shown.items() if name not in _NO_ATTRIBUTES},
         changes=msgspec.to_builtins(changes),
         earlier=earlier,
         segments=await definitions.segments(access),
     )
-    answer.status_code = 404 if found is None else 200
-    return answer
 
 
 @router.get("/explain")
