@@ -10,7 +10,7 @@ from pydantic import AwareDatetime
 from octyseg.api.console.rendering import as_json, page
 from octyseg.api.door import READ, Open
 from octyseg.api.problems import CONSOLE, Rejected
-from octyseg.api.v2.pages import After, opened, packed
+from octyseg.api.v2.pages import After, Before, opened, packed
 from octyseg.errors import DefinitionError
 from octyseg.service import deadletters, definitions, lag, members, previews, profiles, runs, webhooks
 
@@ -21,11 +21,9 @@ _CHANGES = 20
 # What moves is looked at for so long, while the browser waits.
 _LOOK_S = 1.0
 _NO_ATTRIBUTES = {"profile_id", "sequence", "tags"}
-_MAX_OFFSET = 1 << 53
 _ID = Query(max_length=256)
 SegmentName = Annotated[str, Query(max_length=60)]
 ProfileId = Annotated[str, _ID]
-Before = Annotated[int | None, Query(ge=0, le=_MAX_OFFSET)]
 
 
 @router.get("")

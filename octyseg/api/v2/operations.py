@@ -3,22 +3,14 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
 
 from octyseg.api.door import READ, Open
+from octyseg.api.v2.pages import Backwards, Before, Limit
 from octyseg.service import deadletters, lag
 
 # A request that takes longer is cut off by what stands between.
 _LONGEST_LOOK_S = 5.0
 router = APIRouter(prefix="/v2", tags=["operations"])
-_MAX_OFFSET = 1 << 53
-
-
-class Letters(BaseModel):
-    """Refused records, the newest first; `before` leads to older ones, none: there are no more."""
-
-    items: list[dict[str, Any]]
-    before: int | None
 
 
 @router.get("/lag", dependencies=[READ])
@@ -33,9 +25,9 @@ async def read_lag(
 @router.get("/dead-letters", dependencies=[READ])
 async def read_letters(
     access: Open,
-    limit: Annotated[int, Query(ge=1, le=1_000, description="how many at most")] = 100,
-    before: Annotated[int | None, Query(ge=0, le=_MAX_OFFSET)] = None,
-) -> Letters:
+    limit: Limit = 100,
+    before: Before = None,
+) -> Backwards:
     """Give the records that were refused, why, and where they came from."""
     found, earlier = await deadletters.newest(access, before, limit)
-    return Letters(items=found, before=earlier)
+    return Backwards(items=found, before=earlier)

@@ -12,6 +12,7 @@ from octyseg.api.problems import Rejected
 MAX_LIMIT = 1_000
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="how many at most")]
 After = Annotated[str | None, Query(max_length=600, description="`next` of the page before")]
+Before = Annotated[int | None, Query(ge=0, le=1 << 53, description="`before` of the answer that led here")]
 
 
 class Page(BaseModel):
@@ -19,6 +20,13 @@ class Page(BaseModel):
 
     items: list[dict[str, Any]]
     next: str | None = None
+
+
+class Backwards(BaseModel):
+    """The newest first; `before` leads to what is older, none: there is no more."""
+
+    items: list[dict[str, Any]]
+    before: int | None
 
 
 def page(items: list[dict[str, Any]], after: str | None) -> Page:

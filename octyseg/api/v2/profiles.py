@@ -8,25 +8,17 @@ from pydantic import BaseModel, Field
 
 from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import READ, WRITE, Open
-from octyseg.api.v2.pages import After, Limit, Page, opened, page
+from octyseg.api.v2.pages import After, Backwards, Before, Limit, Page, opened, page
 from octyseg.service import erasing, profiles
 
 router = APIRouter(prefix="/v2", tags=["profiles"], route_class=ExactRoute)
 ProfileId = Annotated[str, Path(max_length=256)]
-_MAX_OFFSET = 1 << 53
 
 
 class Into(BaseModel):
     """The profile that another one becomes part of."""
 
     into: Annotated[str, Field(min_length=1, max_length=256)]
-
-
-class Changes(BaseModel):
-    """What changed, the newest first; `before` leads to older changes, none: there are no more."""
-
-    items: list[dict[str, Any]]
-    before: int | None
 
 
 @router.get("/profiles", dependencies=[READ])
@@ -46,11 +38,11 @@ async def changes(
     access: Open,
     profile_id: ProfileId,
     limit: Limit = 50,
-    before: Annotated[int | None, Query(ge=0, le=_MAX_OFFSET)] = None,
-) -> Changes:
+    before: Before = None,
+) -> Backwards:
     """Tell what changed of a profile's tags, and why. A page may be short and still have a `before`."""
     found, earlier = await profiles.changes(access, profile_id, before, limit)
-    return Changes(items=msgspec.to_builtins(found), before=earlier)
+    return Backwards(items=msgspec.to_builtins(found), before=earlier)
 
 
 @router.post("/profiles/{profile_id:path}/merge", status_code=202, dependencies=[WRITE])
