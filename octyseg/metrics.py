@@ -1,7 +1,7 @@
 """Every metric of octyseg with its labels and meaning: the only place where a metric is named.
 
-Stages and hosts count here; labels are closed words (a stage, a reason, a partition number), never
-ids of profiles. Seconds and totals, after Prometheus' naming rules. `serving` exposes them.
+Stages and hosts count here; labels are closed words (a stage, a reason, a partition number) or names that
+somebody defined, never ids of profiles. Seconds and totals, after Prometheus' naming rules. `serving` exposes them.
 """
 
 from collections.abc import Iterator
@@ -42,6 +42,7 @@ WAITING_PROFILES = Gauge(
     "octyseg_waiting_profiles", "Profiles for which a deadline or an expiry is still to come", ["partition"]
 )
 PROFILES = Gauge("octyseg_profiles", "Profiles with a state", ["partition"])
+SEGMENT_MEMBERS = Gauge("octyseg_segment_members", "Profiles in a segment, told by one worker of all", ["segment"])
 OPEN_PARTITIONS = Gauge("octyseg_open_partitions", "Partitions this process owns", ["stage"])
 
 CHUNK_SECONDS = Histogram(

@@ -22,6 +22,7 @@ ROWS: dict[str, tuple[Shown, ...]] = {
         Shown("Changes of tags", "rate", "octyseg_changes_total", ("kind", "reason"), "Decided by the live stage."),
         Shown("Refused", "rate", "octyseg_deadletters_total", ("reason",), "`octyseg tail deadletter` shows them."),
     ),
+    "Segments": (Shown("Members", "max", "octyseg_segment_members", ("segment",), "As Redis has them."),),
     "Stages": (
         Shown("One chunk", "p99", "octyseg_chunk_seconds", ("stage",), "From its arrival to its acknowledgement."),
         Shown("The loop wakes late by", "p99", "octyseg_loop_lag_seconds", ("instance",), "Heartbeats share it."),

@@ -21,6 +21,7 @@ from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.deletion import end_deletions
 from octyseg.stages.outcomes import Fence
 from octyseg.stages.repair import Projection, settle, update_of
+from octyseg.stages.sizes import TELLING_PARTITION, Sizes
 
 LOOK_EVERY_S = 5.0
 
@@ -63,6 +64,7 @@ class ProjectionStage:
         self.inputs = (projection.outcomes,)
         self._projection = projection
         self._follower = follower
+        self._sizes = Sizes()
         self._pass_by = passing
         self._availability = Availability("projection", metrics.REDIS_AVAILABLE.labels(self.name), wait_max_s)
         self._partitions: dict[int, _Partition] = {}
@@ -102,17 +104,11 @@ class ProjectionStage:
         self._look_at_s = now_s + LOOK_EVERY_S
         if self._follower is not None and await self._follower.poll():
             self._adopt()
-        looked = False
-        for partition, own in list(self._partitions.items()):
-            if own.turn.locked():
-                continue  # its `handle` is looking, or waiting, already
-            async with own.turn:
-                try:
-                    await self._look(partition, own)
-                except ProjectionUnavailable as error:
-                    self._availability.told(error)
-                    return
-            looked = True
+        try:
+            looked = await self._look_at_all()
+        except ProjectionUnavailable as error:
+            self._availability.told(error)
+            return
         if looked:
             self._availability.told(None)
 
@@ -122,6 +118,8 @@ class ProjectionStage:
     async def close(self, partition: int) -> None:
         """Forget the partition; its content stays."""
         self._partitions.pop(partition, None)
+        if partition == TELLING_PARTITION:
+            self._sizes.withdraw()
         metrics.OPEN_PARTITIONS.labels(self.name).set(len(self._partitions))
 
     async def stop(self) -> None:
@@ -149,6 +147,21 @@ class ProjectionStage:
         metrics.PROJECTION_OUTCOMES.labels("applied").inc(written.applied)
         metrics.PROJECTION_OUTCOMES.labels("older").inc(written.older)
         metrics.PROJECTION_OUTCOMES.labels("quiet").inc(read.quiet)
+
+    async def _look_at_all(self) -> bool:
+        """Whether Redis was asked about any partition; about those in whose turn it is asked anyway it is not."""
+        looked = False
+        for partition, own in list(self._partitions.items()):
+            if own.turn.locked():
+                continue  # its `handle` is looking, or waiting, already
+            async with own.turn:
+                await self._look(partition, own)
+            looked = True
+        if self._follower is not None and TELLING_PARTITION in self._partitions:
+            counts = await self._projection.reader.counts()
+            if TELLING_PARTITION in self._partitions:
+                self._sizes.tell(self._follower.registry, counts.members)
+        return looked
 
     async def _look(self, partition: int, own: _Partition) -> None:
         marker = await self._projection.writer.marker(partition) if own.floor is not None else None

@@ -1,5 +1,6 @@
 """The same definitions and the same history, asked of every engine: the same members."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -73,10 +74,11 @@ def test_every_engine_gives_the_members_that_duckdb_gives(engine, monkeypatch):
 
 
 @pytest.fixture
-def clickhouse():
-    """A server of the test's own, as a process."""
+def clickhouse(tmp_path_factory):
+    """A server of the test's own, as a process; what it leaves when it is killed goes with the test's files."""
     command = [sys.executable, "-m", "tests.history.clickhouse_server"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    env = os.environ | {"TMPDIR": str(tmp_path_factory.mktemp("clickhouse"))}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         yield process
         process.kill()
 

@@ -18,6 +18,7 @@ class Bug(NamedTuple):
 
 SENDER = "tests/webhooks/test_sender.py"
 GUARD = "tests/webhooks/test_guard.py"
+SIZES = "tests/projection/test_sizes.py"
 STAGE = "tests/webhooks/test_stage.py"
 RECOVERY = "tests/webhooks/test_recovery.py"
 KEYS = "tests/model/test_key.py"
@@ -584,6 +585,13 @@ BUGS = (
         'ThreadPoolExecutor(1, "preview")',
         'ThreadPoolExecutor(4, "preview")',
         PREVIEWS,
+    ),
+    Bug(
+        "how many members there are is told by every worker",
+        "octyseg/stages/projection.py",
+        "if self._follower is not None and TELLING_PARTITION in self._partitions:",
+        "if self._follower is not None:",
+        SIZES,
     ),
     # What people look at.
     Bug(
