@@ -58,7 +58,7 @@ def make_app(access: Access) -> FastAPI:
 
 
 def _to_the_console(_: Request) -> RedirectResponse:
-    return RedirectResponse("/console")
+    return RedirectResponse("console/")
 
 
 def _include(app: FastAPI, router: APIRouter) -> None:

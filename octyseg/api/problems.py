@@ -102,7 +102,7 @@ class Rejected(Exception):
 def answer(path: str, status: int, texts: Sequence[str], headers: dict[str, str] | None = None) -> Response:
     """An error in the form of the route."""
     if path == CONSOLE or path.startswith(f"{CONSOLE}/"):
-        return problem(status, texts, headers)
+        return problem(path.removeprefix(CONSOLE), status, texts, headers)
     reason = HTTPStatus(status).phrase
     body: BaseModel
     if path in ANALYTICS:

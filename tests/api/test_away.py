@@ -31,7 +31,7 @@ def test_events_need_only_the_log_and_questions_are_told_to_come_again(new_serve
             assert answer.status_code == 503, (path, answer.text)
             assert int(answer.headers["Retry-After"]) >= 1
             assert "redis does not serve" in answer.text
-        page = client.get("/console")
+        page = client.get("/console/")
         assert page.status_code == 503
         assert "redis does not serve" in page.text
         assert 'hx-trigger="every 5s"' in page.text  # it shows the segments once they are there

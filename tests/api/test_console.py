@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urljoin, urlsplit
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from tests.api.conftest import live_segment
 
 # What a page would do to whoever shows it as it is.
 MEAN = '<script>alert("1")</script>/x y&z'
-PAGES = ("", "/try", "/profiles", "/webhooks", "/dead-letters", "/lag")
+PAGES = ("/", "/try", "/profiles", "/webhooks", "/dead-letters", "/lag")
 STATIC = Path(console.__file__).parent / "static"
 
 
@@ -32,7 +33,9 @@ class _Links(HTMLParser):
 
 
 def links(answer, part):
-    return [one for one in _Links(answer.text).found if part in one]
+    """Those of its links that have the part, as a browser follows them."""
+    found = [urlsplit(urljoin(str(answer.url), one)) for one in _Links(answer.text).found]
+    return [one for one in (f"{one.path}?{one.query}" for one in found) if part in one]
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +49,7 @@ def known(server, client):
 
 @pytest.mark.slow
 def test_from_a_segment_to_its_members_and_why_they_are_in_it(known, client):
-    (segment,) = links(client.get("/console"), "/console/segment?name=")[-1:]
+    (segment,) = links(client.get("/console/"), "/console/segment?name=")[-1:]
     page = client.get("/console/segment", params={"name": "Mean & <b>bold</b>"})
     assert "Mean &amp; &lt;b&gt;bold&lt;/b&gt;" in page.text
     assert "meant" in page.text
@@ -59,7 +62,7 @@ def test_from_a_segment_to_its_members_and_why_they_are_in_it(known, client):
     page = client.get(why)
     assert "<strong>in</strong>" in page.text
     assert "What would change it" in page.text
-    for one in (client.get("/console"), client.get(segment), client.get(profile), page):
+    for one in (client.get("/console/"), client.get(segment), client.get(profile), page):
         assert set(_Links(one.text).tags).isdisjoint({"b", "i"})
         assert _Links(one.text).tags.count("script") == 1
 
@@ -187,7 +190,7 @@ def test_only_who_may_read_sees_anything(server):
     assert answer.headers["WWW-Authenticate"].startswith("Basic ")
     assert "octyseg keys create" in answer.text
     with server.client(server.key("ingest")) as asked:
-        answer = asked.get("/console")
+        answer = asked.get("/console/")
         assert answer.status_code == 403
         assert "octyseg keys create --scope read" in answer.text
     with server.client(server.key("read")) as asked:
@@ -203,7 +206,8 @@ def test_a_browser_may_do_nothing_but_show_what_this_server_sends(client):
         assert "frame-ancestors 'none'" in allowed
         assert answer.headers["Cache-Control"] == "no-store"
         assert answer.headers["Referrer-Policy"] == "no-referrer"
-        assert all(one.startswith("/") or one == "data:," for one in _Links(answer.text).found)
+        # Wherever a proxy shows the console: its pages stand beside each other, and the API above them.
+        assert all(re.match(r"\./|\.\./docs$|[a-z-]+(\?|$)|data:,$", one) for one in _Links(answer.text).found)
         assert "style=" not in answer.text
     assert client.post("/console", json={}).status_code == 405
 
@@ -211,7 +215,23 @@ def test_a_browser_may_do_nothing_but_show_what_this_server_sends(client):
 @pytest.mark.slow
 def test_whoever_comes_to_the_server_is_led_to_the_console(server):
     answer = httpx.get(server.url)
-    assert (answer.status_code, answer.headers["location"]) == (307, "/console")
+    assert (answer.status_code, answer.headers["location"]) == (307, "console/")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", ["?key=sk_1", "/no-such", "/no-such/one", "/no-such/one/"])
+def test_the_links_of_a_page_that_is_none_lead_to_the_console_too(client, path):
+    answer = client.get(f"/console{path}")
+    assert answer.is_error
+    assert links(answer, "/console/try")
+    assert client.get(links(answer, "pico")[0]).is_success
+    assert links(answer, "docs") == ["/docs?"]
+
+
+@pytest.mark.slow
+def test_the_address_without_its_slash_leads_to_the_pages(client):
+    answer = client.get("/console")
+    assert (answer.status_code, answer.headers["location"]) == (307, "console/")
 
 
 @pytest.mark.parametrize(("name", "source"), json.loads((STATIC / "sources.json").read_text()).items())

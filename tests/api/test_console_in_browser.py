@@ -80,7 +80,7 @@ def test_a_member_is_found_and_explained_in_place(tab, buyer):
 
 
 def test_segments_and_members_appear_without_reloading(tab, client, server):
-    tab.goto("/console")
+    tab.goto("/console/")
     expect(tab.get_by_role("heading", level=1)).to_have_text("Segments")
     assert client.post("/v2/segments", json=live_segment("Came later", "came_later")).status_code == 201
     row = tab.get_by_role("row", name="Came later")
@@ -109,7 +109,7 @@ def test_a_definition_is_tried_before_anybody_applies_it(tab, buyer):
 @pytest.mark.parametrize(
     "path",
     [
-        "/console",
+        "/console/",
         "/console/try",
         "/console/segment?name=Seen+buyer",
         "/console/profiles",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Form, Header, Query
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import AwareDatetime
 
 from octyseg.api.console.rendering import as_json, page
@@ -27,6 +27,12 @@ ProfileId = Annotated[str, _ID]
 
 
 @router.get("")
+async def to_the_pages() -> RedirectResponse:
+    """To where the links of pages hold."""
+    return RedirectResponse("console/")
+
+
+@router.get("/")
 async def show_segments(access: Open) -> HTMLResponse:
     """All segments, and how many members each has."""
     found = await definitions.segments(access)

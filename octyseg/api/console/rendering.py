@@ -1,4 +1,7 @@
-"""Pages as a browser gets them: from templates, and with leave to do nothing but show this server's own files."""
+"""Pages as a browser gets them: from templates, and with leave to do nothing but show this server's own files.
+
+Their links are relative, so that they hold wherever a proxy shows the console.
+"""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -19,16 +22,20 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 
+# The console as seen from its address without the slash at the end, which is one level further up.
+_FROM_OUTSIDE = "console/"
+
 
 def page(template: str, **shown: Any) -> HTMLResponse:
     """A page of what is shown."""
     return HTMLResponse(_environment.get_template(f"{template}.html").render(shown), headers=_HEADERS)
 
 
-def problem(status: int, texts: Sequence[str], headers: Mapping[str, str] | None = None) -> HTMLResponse:
-    """A page that says what is wrong."""
+def problem(below: str, status: int, texts: Sequence[str], headers: Mapping[str, str] | None = None) -> HTMLResponse:
+    """A page that says what is wrong with what was asked for at a path below the console's."""
     reason = HTTPStatus(status).phrase
-    answer = page("problem", status=status, title=reason, texts=texts or [reason])
+    up = "../" * (below.count("/") - 1) or "./" if below else _FROM_OUTSIDE
+    answer = page("problem", status=status, title=reason, texts=texts or [reason], up=up)
     answer.status_code = status
     answer.headers.update(headers or {})
     return answer
@@ -47,4 +54,5 @@ _environment = Environment(
     lstrip_blocks=True,
 )
 _environment.globals["version"] = __version__
+_environment.globals["up"] = "./"
 _environment.filters["as_json"] = as_json
