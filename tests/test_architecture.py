@@ -83,7 +83,8 @@ ROOMS = {
 }
 IMPURE = {"asyncio", "time", "random", "os", "logging", "structlog", "redis", "aiokafka", "faust", "httpx", "sqlite3"}
 CLIENTS = {
-    "aiokafka": {"log/kafka", "log/topics", "topologies/"},
+    "aiokafka": {"log/kafka", "topologies/"},
+    "murmurhash2": {"model/placement.py"},
     "redis": {"projection/", "webhooks/queue.py", "hosting/", "service/access.py", "api/idempotency.py", "cli/api.py"},
     "faust": {"topologies/"},
     "mode": {"topologies/"},

@@ -17,7 +17,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.port import Log, NewRecord
-from octyseg.log.topics import partition_of
+from octyseg.model.placement import partition_of
 from octyseg.model.record import Instant, epoch_ms
 
 BATCH = 1_000

@@ -8,11 +8,12 @@ record holds lists, nothing is tried for a while.
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from octyseg.engine.decision import Record
 from octyseg.engine.rules import Rules
 from octyseg.model.lot import Lot, PlainEvent, decode_lot
+from octyseg.model.placement import Place
 
 # Records decoded at once, so few that they stay in the processor's cache, and the least that are worth it.
 LOT_RECORDS = 100
@@ -39,8 +40,9 @@ class Some(NamedTuple):
 class Lots:
     """Tells the records of one partition apart, by what the last ones were like."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, place: Place | None) -> None:
         self._rules = rules
+        self._place = place
         # For how many lots more they are set apart, or nothing is tried.
         self._apart = self._untried = 0
 
@@ -59,7 +61,7 @@ class Lots:
         arrivals = [record.timestamp for record in records]
         latest_ms = min(arrivals) + self._rules.future_ms
         if not self._apart:
-            lot = _plain(records, latest_ms)
+            lot = self._plain(records, latest_ms)
             if lot is not None:
                 return Some(records, arrivals, lot.events, lot.event_types)
             self._apart = LOTS_ALIKE
@@ -68,7 +70,7 @@ class Lots:
         plain = list(records)
         for place in reversed(alone):
             del plain[place]
-        lot = _plain(plain, latest_ms)
+        lot = self._plain(plain, latest_ms)
         if lot is None:
             self._untried = LOTS_ALIKE
             return Some(records)
@@ -79,13 +81,16 @@ class Lots:
             event_types.insert(place, "")
         return Some(records, arrivals, events, event_types, alone)
 
-
-def _plain(records: Sequence[Record], latest_ms: int) -> Lot | None:
-    """What they hold, when all are plain events and none happened after `latest_ms`."""
-    if len(records) < LEAST_LOT:
-        return None
-    lot = decode_lot([record.key for record in records], [record.value for record in records])
-    return lot if lot is not None and lot.latest_ms <= latest_ms else None
+    def _plain(self, records: Sequence[Record], latest_ms: int) -> Lot | None:
+        """What they hold, when all are plain events in their place and none happened after `latest_ms`."""
+        if len(records) < LEAST_LOT:
+            return None
+        keys = [record.key for record in records]
+        lot = decode_lot(keys, [record.value for record in records])
+        if lot is None or lot.latest_ms > latest_ms:
+            return None
+        # There is no None among the keys of a lot.
+        return lot if self._place is None or self._place.has_all(cast("Sequence[bytes]", keys)) else None
 
 
 def _more_than_plain(records: Sequence[Record]) -> list[int]:

@@ -28,6 +28,7 @@ from octyseg.engine.rules import DEDUPE_WINDOW_MS, Rules
 from octyseg.engine.sequence import Happening
 from octyseg.model import command as commands
 from octyseg.model.lot import PlainEvent
+from octyseg.model.placement import Place
 from octyseg.model.record import (
     EPOCH,
     MILLISECOND,
@@ -46,12 +47,18 @@ _ANY = Interests((), "")
 
 
 class Partition(Profiles):
-    """One partition's profiles, clock and alarms. One owner, one writer."""
+    """One partition's profiles, clock and alarms. One owner, one writer.
 
-    def __init__(self, catalog: Catalog, rules: Rules, number: int = 0, epoch: int = 0) -> None:
+    `partitions` is how many there are of the topic; None: whatever comes belongs here.
+    """
+
+    def __init__(
+        self, catalog: Catalog, rules: Rules, number: int = 0, epoch: int = 0, partitions: int | None = None
+    ) -> None:
         super().__init__(catalog, rules, number, epoch)
+        self._place = None if partitions is None else Place(number, partitions)
         self._obeying = Obeying(self)
-        self._lots = Lots(rules)
+        self._lots = Lots(rules, self._place)
 
     def feed(self, topic: str, records: Iterable[Record]) -> Decided:
         """Apply records of one topic in offset order; what they change is decided when the feed ends."""
@@ -68,6 +75,8 @@ class Partition(Profiles):
         refused = []
         for record in records:
             command = commands.decode(record.key, record.value)
+            if not isinstance(command, Refusal | commands.Ready):
+                command = self._misplaced(record) or command
             refusal = command if isinstance(command, Refusal) else self._obeying.obey(command, record)
             if refusal is not None:
                 refused.append(Refused(record, refusal))
@@ -101,9 +110,16 @@ class Partition(Profiles):
         for record in records:
             self.pass_to(record.timestamp)
             event = decode(record.key, record.value)
+            if not isinstance(event, Refusal):
+                event = self._misplaced(record) or event
             refusal = self._apply(event, record, topic)
             if refusal is not None:
                 refused.append(Refused(record, refusal))
+
+    def _misplaced(self, record: Record) -> Refusal | None:
+        """Another partition has the profile of this record, and what would come of it here."""
+        assert record.key is not None, "it was decoded"
+        return None if self._place is None else self._place.refusal(record.key)
 
     def _apply_event(
         self, event: Event | PlainEvent, wanted: Interests, record: Record, at_ms: int, topic: str

@@ -48,6 +48,7 @@ from octyseg.history.files import (
 from octyseg.history.people import People
 from octyseg.history.rows import Row, row_of, table_of
 from octyseg.history.source import History, of_files
+from octyseg.model.placement import Place
 from octyseg.model.record import Erase, Event, decode, epoch_ms
 from octyseg.model.refusal import Refusal
 
@@ -81,10 +82,10 @@ class Told(NamedTuple):
         people.tell(record, self.at_ms, self.place)
 
 
-def admitted(record: Record, future_ms: int) -> Row | Told | None:
-    """The record as history has it; None for what the live stage refuses."""
+def admitted(record: Record, place: Place, future_ms: int) -> Row | Told | None:
+    """The record of a partition as history has it; None for what the live stage refuses."""
     read = decode(record.key, record.value)
-    if isinstance(read, Refusal):
+    if isinstance(read, Refusal) or place.refusal(read.profile_id.encode()) is not None:
         return None
     at_ms = epoch_ms(read.created_at, record.timestamp)
     if isinstance(at_ms, Refusal) or at_ms > record.timestamp + future_ms:

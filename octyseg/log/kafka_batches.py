@@ -2,17 +2,21 @@
 
 aiokafka makes a ConsumerRecord of every record and a list of thousands of them before anyone looks at
 one. A consumer prepared by `keep_batches` hands out whole batches instead, after their checksum was
-checked; consumers that were not prepared are untouched. aiokafka is pinned, and tests hold what comes
-out of here against its own consumer. Only the Kafka adapter and the chunk transport come here.
+checked, by the processor's own instruction where it has one; consumers that were not prepared work as
+ever. aiokafka is pinned, and tests hold what comes out of here against its own consumer. Only the Kafka
+adapter and the chunk transport come here.
 """
 
 from collections.abc import Iterator, Sequence
 from itertools import dropwhile
 from typing import Any
 
+import google_crc32c
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
 
 from octyseg.errors import LogDamaged
 from octyseg.log.port import Chunk, Record
@@ -24,6 +28,13 @@ _FETCH_MAX_WAIT_MS = 200
 # What one fetch brings, of one partition or of many: more of it no longer fits the processor's cache while
 # it is copied from the socket, checked and decoded. Which partitions come first changes from fetch to fetch.
 FETCH_BYTES = 1024 * 1024
+
+
+# Where in a batch these stand: how long the rest of it is, which format it has, its checksum, and what that is of.
+# https://kafka.apache.org/documentation/#recordbatch
+_LENGTH_AT, _FORMAT_AT, _CHECKSUM_AT, _CHECKED_FROM = 8, 16, 17, 21
+_REST_AT = 12
+_FORMAT = 2
 
 
 class FetchedBatch:
@@ -91,6 +102,33 @@ def cut_below(chunk: Chunk, position: int) -> Chunk:
     return chunk._replace(batches=kept)
 
 
+class FetchedRecords:
+    """What one fetch brought of one partition, in the place of aiokafka's own; knows the bytes of each batch."""
+
+    __slots__ = ("_end", "_raw", "_records", "_start", "has_next", "size_in_bytes")
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        self._records = records = MemoryRecords(raw)
+        self._start = self._end = 0
+        self.has_next, self.size_in_bytes = records.has_next, records.size_in_bytes
+
+    def next_batch(self) -> Any:
+        """The next one; they follow each other without gaps."""
+        length_at = self._end + _LENGTH_AT
+        rest = int.from_bytes(self._raw[length_at : length_at + 4])
+        self._start, self._end = self._end, self._end + _REST_AT + rest
+        return self._records.next_batch()
+
+    def is_intact(self, batch: Any) -> bool:
+        """Whether the batch that came last has the checksum that it should have."""
+        raw, start = self._raw, self._start
+        if raw[start + _FORMAT_AT] != _FORMAT:
+            return bool(batch.validate_crc())
+        stated = int.from_bytes(raw[start + _CHECKSUM_AT : start + _CHECKED_FROM])
+        return bool(stated == google_crc32c.value(raw[start + _CHECKED_FROM : self._end]))
+
+
 def _unopened(_value: bytes) -> bytes:
     """The mark of a prepared consumer; it is compared, never called."""
     raise AssertionError
@@ -113,7 +151,7 @@ def _unpack_batches(self: PartitionRecords) -> Iterator[FetchedBatch]:
     records = self._records
     while records.has_next():
         batch = records.next_batch()
-        if self._check_crcs and not batch.validate_crc():
+        if self._check_crcs and not records.is_intact(batch):
             msg = f"the record batch at offset {batch.base_offset} of {self._tp} fails its checksum"
             raise CorruptRecordException(msg)
         position = self.next_fetch_offset
@@ -133,3 +171,4 @@ def _is_rolled_back(self: PartitionRecords, batch: Any) -> bool:
 
 
 PartitionRecords._unpack_records = _unpack  # noqa: SLF001 - the hook
+fetcher.MemoryRecords = FetchedRecords

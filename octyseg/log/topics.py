@@ -1,11 +1,8 @@
 """The topics of the house: their names, keys and policies, in one table.
 
 `events`, `commands`, `outcomes` and `state` share one partition count and are co-partitioned by
-profile, so one worker owns partition p of all four. Kafka's murmur2 places a profile, on every
-adapter, so that any Kafka producer agrees with us about where a profile lives.
+profile (octyseg.model.placement), so one worker owns partition p of all four.
 """
-
-from aiokafka.partitioner import murmur2
 
 from octyseg.log.port import TopicSpec
 
@@ -25,11 +22,6 @@ _POLICIES: dict[str, tuple[bool, int, bool]] = {
 }
 
 SHORT_NAMES = tuple(_POLICIES)
-
-
-def partition_of(profile_id: str, partitions: int) -> int:
-    """The partition of a profile: Kafka's default placement of its key."""
-    return int(murmur2(profile_id.encode()) & 0x7FFFFFFF) % partitions
 
 
 def specs(prefix: str, partitions: int) -> list[TopicSpec]:

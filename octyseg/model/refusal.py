@@ -9,6 +9,7 @@ Reason = Literal[
     "key_missing",
     "key_mismatch",
     "bad_profile_id",
+    "misplaced",
     "too_large",
     "not_utf8",
     "bad_json",

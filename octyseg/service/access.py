@@ -16,8 +16,8 @@ from octyseg.errors import Unavailable
 from octyseg.hosting.opening import projection_of, wall_ms
 from octyseg.hosting.runner import group_of
 from octyseg.log.port import Appended, Log, NewRecord
-from octyseg.log.topics import partition_of
 from octyseg.model.definitions.registry import DefinitionRecord, Registry
+from octyseg.model.placement import partition_of
 from octyseg.projection.directory import Directory
 from octyseg.projection.reader import Reader
 from octyseg.settings import Settings

@@ -20,6 +20,7 @@ from octyseg.errors import Fenced, HistoryUnavailable
 from octyseg.history.archive import Archive, Told, admitted
 from octyseg.history.rows import Row
 from octyseg.log.port import Chunk, Log, Record, read_through
+from octyseg.model.placement import Place
 from octyseg.stages.availability import WAIT_MAX_S, Availability
 from octyseg.stages.crashpoints import Pass, pass_by
 
@@ -47,8 +48,9 @@ class ArchiveConfig(Struct, frozen=True, kw_only=True):
 class _Partition:
     """What came since the last write."""
 
-    def __init__(self, archive: Archive, reached: int) -> None:
+    def __init__(self, archive: Archive, place: Place, reached: int) -> None:
         self.archive = archive
+        self.place = place
         self.first = self.next_offset = reached
         self.rows: list[Row] = []
         self.told: list[Told] = []
@@ -115,7 +117,8 @@ class ArchiveStage:
         start = (await self._log.starts(topic, [partition]))[partition]
         if start > reached:
             _logger.warning("events were retained for less time than the archive was away", partition=partition)
-        own = _Partition(archive, max(start, reached))
+        place = Place(partition, await self._log.partitions(topic))
+        own = _Partition(archive, place, max(start, reached))
         async for record in read_through(self._log, topic, partition, own.next_offset, positions[topic]):
             self._take(own, (record,))
             if self._is_much(own):
@@ -179,7 +182,7 @@ class ArchiveStage:
             own.next_offset = record.offset + 1
             own.bytes += len(record.value or b"")
             own.newest_ms = max(own.newest_ms, record.timestamp)
-            found = admitted(record, self._future_ms)
+            found = admitted(record, own.place, self._future_ms)
             if isinstance(found, Row):
                 own.rows.append(found)
             elif found is not None:

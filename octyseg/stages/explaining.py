@@ -9,8 +9,8 @@ from octyseg.engine.explain import Explanation, Question, explain
 from octyseg.engine.rules import Rules
 from octyseg.errors import NotFound
 from octyseg.log.port import Log
-from octyseg.log.topics import partition_of
 from octyseg.model.definitions.registry import Registry
+from octyseg.model.placement import partition_of
 from octyseg.stages.fold import fold
 
 

@@ -7,8 +7,8 @@ side knows a repeat by where it came from.
 from collections.abc import Iterable
 
 from octyseg.log.port import Log, NewRecord
-from octyseg.log.topics import partition_of
 from octyseg.model.command import HandedOn, encode, key_of
+from octyseg.model.placement import partition_of
 from octyseg.stages.crashpoints import Pass
 
 

@@ -14,6 +14,7 @@ from octyseg.history.files import put
 from octyseg.history.rows import Row, table_of
 from octyseg.history.source import History
 from octyseg.log.port import Log, read_through
+from octyseg.model.placement import Place
 
 # Rows of the log that are held in memory; an archive that is further behind than that has them wait in files.
 ROWS_HELD = 100_000
@@ -34,11 +35,12 @@ class Hindsight:
         archive = Archive(self._directory, partition)
         reached = archive.reached()
         start = (await self._log.starts(self._topic, [partition]))[partition]
+        place = Place(partition, await self._log.partitions(self._topic))
         written = await asyncio.to_thread(archive.history, as_of_ms, reached)
         files, rows, has_ids = [*written.files], list[Row](), written.has_ids
         with tempfile.TemporaryDirectory(prefix="octyseg-hindsight-") as scratch:
             async for record in read_through(self._log, self._topic, partition, max(reached, start), end):
-                found = admitted(record, self._future_ms)
+                found = admitted(record, place, self._future_ms)
                 if found is None or found.at_ms > as_of_ms:
                     continue
                 if not isinstance(found, Row):

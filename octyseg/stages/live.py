@@ -111,7 +111,8 @@ class LiveStage:
         # Neither by the definitions from before a long pause, nor by older ones than owners before had.
         await self._follow(to_the_end=True)
         ownership, restored = await opening.claim(self._log, self._topic, partition, self._identity, self._pass_by)
-        engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch)
+        partitions = await self._log.partitions(self._events)
+        engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch, partitions)
         await opening.bring_back(engine, restored, *own.values())
         self._pass_by("live.restored")
         self._open[partition] = _Open(

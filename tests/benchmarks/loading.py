@@ -13,12 +13,12 @@ from aiokafka.admin import AIOKafkaAdminClient
 from octyseg.engine.state import Instance, ProfileState, encode_state
 from octyseg.hosting.opening import open_log
 from octyseg.log.port import Log, NewRecord
-from octyseg.log.topics import partition_of
 from octyseg.model.definitions.planning import plan
 from octyseg.model.definitions.reading.loading import load_definitions
 from octyseg.model.definitions.registry import Registry
 from octyseg.model.ids import new_segment_id
 from octyseg.model.outcome import MARKER_KEY, Marker, StateRecord, encode
+from octyseg.model.placement import partition_of
 from octyseg.settings import Settings
 from octyseg.traffic.event import profile_name
 from tests.benchmarks import traffic

@@ -8,9 +8,9 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from octyseg.log.topics import partition_of
 from octyseg.model.definitions.compile import compile_definitions
 from octyseg.model.definitions.reading.loading import load_definitions
+from octyseg.model.placement import partition_of
 from octyseg.model.segment import DAY_MS, MINUTE_MS, Every, Negated, Performed, Rule, Segment, Step
 from octyseg.traffic.event import TrafficEvent
 from octyseg.traffic.uniform import uniform

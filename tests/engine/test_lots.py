@@ -52,7 +52,7 @@ MOSTLY_PLAIN = st.lists(st.sampled_from([PLAIN] * 20 + [line(kind) for kind in K
 @given(MOSTLY_PLAIN)
 def test_every_record_comes_once_and_in_order_and_is_what_it_says(values):
     records = written(values)
-    found = list(Lots(RULES).of(iter(records)))
+    found = list(Lots(RULES, None).of(iter(records)))
     assert [record for some in found for record in some.records] == records
     for some in found:
         if not some.events:
@@ -108,7 +108,7 @@ def asked(monkeypatch):
 
 
 def test_plain_records_are_decoded_at_once(asked):
-    found = list(Lots(RULES).of(written([PLAIN] * 250)))
+    found = list(Lots(RULES, None).of(written([PLAIN] * 250)))
     assert asked == [LOT_RECORDS, LOT_RECORDS, 50]
     assert all(some.events and not some.alone for some in found)
 
@@ -116,32 +116,32 @@ def test_plain_records_are_decoded_at_once(asked):
 @pytest.mark.parametrize("kind", ["list", "object"])
 def test_records_that_show_more_at_a_glance_do_not_keep_the_others_from_it(asked, kind):
     values = ([PLAIN] * 49 + [line(kind)]) * 2 * (1 + LOTS_ALIKE)
-    found = list(Lots(RULES).of(written(values)))
+    found = list(Lots(RULES, None).of(written(values)))
     assert all(list(some.alone) == [49, 99] for some in found)
     # The first is tried as a whole, and after so many apart the next one again.
     assert asked == [100] + [98] * LOTS_ALIKE + [100, 98]
 
 
 def test_what_cannot_be_decoded_at_once_is_seldom_tried(asked):
-    found = list(Lots(RULES).of(written([line("stranger")] * LOT_RECORDS * 100)))
+    found = list(Lots(RULES, None).of(written([line("stranger")] * LOT_RECORDS * 100)))
     assert not any(some.events for some in found)
     assert len(asked) < 100 / LOTS_ALIKE * 2
 
 
 def test_after_that_plain_records_are_decoded_at_once_again(asked):
     values = [line("stranger")] * LOT_RECORDS + [PLAIN] * LOT_RECORDS * (LOTS_ALIKE + 1)
-    *_, last = Lots(RULES).of(written(values))
+    *_, last = Lots(RULES, None).of(written(values))
     assert last.events
     assert not last.alone
 
 
 def test_few_records_are_not_worth_it(asked, monkeypatch):
     monkeypatch.setattr(lots, "LEAST_LOT", 8)
-    (few,) = Lots(RULES).of(written([PLAIN] * 7))
+    (few,) = Lots(RULES, None).of(written([PLAIN] * 7))
     assert not few.events
-    (many,) = Lots(RULES).of(written([PLAIN] * 8))
+    (many,) = Lots(RULES, None).of(written([PLAIN] * 8))
     assert many.events
     # Too few of them are plain.
-    (mixed,) = Lots(RULES).of(written([PLAIN] * 7 + [line("list")] * 7))
+    (mixed,) = Lots(RULES, None).of(written([PLAIN] * 7 + [line("list")] * 7))
     assert not mixed.events
     assert asked == [8, 14]

@@ -11,7 +11,7 @@ import pytest
 
 from octyseg.hosting.opening import open_log
 from octyseg.log.port import NewRecord
-from octyseg.log.topics import partition_of
+from octyseg.model.placement import partition_of
 from octyseg.settings import Settings
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.traffic.patterns import simulate

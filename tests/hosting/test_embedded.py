@@ -12,12 +12,12 @@ from octyseg.hosting import assembly, opening
 from octyseg.hosting.embedded import owning, run_embedded
 from octyseg.hosting.replay import replay
 from octyseg.log.port import NewRecord, read_through
-from octyseg.log.topics import partition_of
 from octyseg.model.change import from_json
 from octyseg.model.definitions.planning import plan
 from octyseg.model.definitions.reading.loading import load_definitions
 from octyseg.model.definitions.registry import Registry
 from octyseg.model.ids import new_segment_id
+from octyseg.model.placement import partition_of
 from octyseg.projection.connection import open_redis
 from octyseg.settings import Settings
 from octyseg.traffic.patterns import simulate

@@ -13,7 +13,7 @@ import pytest
 from octyseg.hosting import assembly, opening
 from octyseg.hosting.runner import Runner
 from octyseg.log.port import NewRecord
-from octyseg.log.topics import partition_of
+from octyseg.model.placement import partition_of
 from octyseg.settings import Settings
 from octyseg.stages.catalog import CatalogFollower
 from octyseg.stages.fold import fold

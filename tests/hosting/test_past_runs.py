@@ -15,12 +15,13 @@ from octyseg.hosting import assembly, past
 from octyseg.hosting.runner import Runner
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord, read_through
-from octyseg.log.topics import partition_of, specs
+from octyseg.log.topics import specs
 from octyseg.model.change import from_json
 from octyseg.model.definitions.planning import plan
 from octyseg.model.definitions.reading.loading import read_definitions
 from octyseg.model.definitions.registry import Registry
 from octyseg.model.ids import new_segment_id
+from octyseg.model.placement import partition_of
 from octyseg.model.run import Demand, run_id_of
 from octyseg.settings import Settings
 from octyseg.settings_sections import HistorySettings

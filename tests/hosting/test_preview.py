@@ -8,9 +8,11 @@ from octyseg.history.rows import Row
 from octyseg.hosting.preview import Past, preview
 from octyseg.log.port import StoredRecord
 from octyseg.model.definitions.reading.loading import read_definitions
+from octyseg.model.placement import Place
 
 DAY_MS = 24 * 60 * 60 * 1000
 NOW_MS = 1_780_000_000_000
+ANYWHERE = Place(0, 1)
 SEGMENTS = b"""
 kind: segments
 segmentDefinitions:
@@ -39,7 +41,8 @@ def archived(directory, *events):
                 "created_at": at_ms,
             }
             if (profile_id > "m") == partition:
-                rows.append(admitted(StoredRecord(place, at_ms, profile_id.encode(), json.dumps(value).encode()), 0))
+                record = StoredRecord(place, at_ms, profile_id.encode(), json.dumps(value).encode())
+                rows.append(admitted(record, ANYWHERE, 0))
         assert all(isinstance(row, Row) for row in rows)
         archive = Archive(directory, partition)
         archive.open()

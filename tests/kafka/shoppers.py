@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from octyseg.log.port import NewRecord
-from octyseg.log.topics import partition_of
+from octyseg.model.placement import partition_of
 from octyseg.traffic.patterns import simulate
 
 PROFILES = 10_000

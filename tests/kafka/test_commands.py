@@ -5,8 +5,8 @@ import json
 import pytest
 
 from octyseg.log.port import NewRecord
-from octyseg.log.topics import partition_of
 from octyseg.model.command import Membership, encode, key_of
+from octyseg.model.placement import partition_of
 from octyseg.stages.fold import fold
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]

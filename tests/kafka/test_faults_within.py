@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from octyseg.log.port import NewRecord
-from octyseg.log.topics import partition_of
+from octyseg.model.placement import partition_of
 from tests.kafka.faulting import EVENTS, LIVE, ROUNDS, SEEDS
 from tests.kafka.storm import die_at
 

@@ -12,7 +12,7 @@ import pytest
 from octyseg.errors import SettingsError
 from octyseg.hosting.kafka import kafka_log
 from octyseg.log.port import NewRecord
-from octyseg.log.topics import partition_of
+from octyseg.model.placement import partition_of
 from octyseg.settings import Settings
 from tests.kafka.fleet import SEGMENTS
 from tests.kafka.secured import GROUPS, PASSWORD, TOPICS, USERNAME, allow, secured_broker

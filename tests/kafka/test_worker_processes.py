@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import zlib
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from octyseg.log.port import NewRecord
-from octyseg.log.topics import partition_of
 from octyseg.model.outcome import decode_outcome
+from octyseg.model.placement import partition_of
 from tests.kafka.reckoning import redis_equals, settled_verdict
 from tests.kafka.shoppers import Shoppers
 
@@ -124,6 +126,34 @@ async def test_a_redis_that_evicts_is_refused_with_what_to_do(quiet_fleet, valke
     told = fleet.told("tags-0").read_text()
     assert "CONFIG SET maxmemory-policy noeviction" in told
     assert "Traceback" not in told
+
+
+async def test_what_a_client_that_spreads_keys_otherwise_puts_elsewhere_is_refused(quiet_fleet):
+    """As librdkafka does unless it is told: a profile would have two writers, and each sees half of what it does."""
+    fleet = quiet_fleet
+    fleet.start("live-0")
+    fleet.start("tags-0")
+    names = [f"other-{number}" for number in range(80)]
+    event = {"event_type": "complaint", "event_properties": {}}
+
+    def by_crc32(key, partitions, _available):
+        return partitions[zlib.crc32(key) % len(partitions)]
+
+    async with AIOKafkaProducer(bootstrap_servers=fleet.broker.server, partitioner=by_crc32) as producer:
+        for name in names:
+            value = json.dumps(event | {"profile_id": name}).encode()
+            await producer.send_and_wait(fleet.topic("events"), value, name.encode())
+    strays = [one for one in names if zlib.crc32(one.encode()) % 8 != partition_of(one, 8)]
+
+    async def told():
+        return await fleet.has_read_all("live") and await fleet.has_read_all("tags")
+
+    await fleet.until(told, "all of it was read")
+    letters = await fleet.records("deadletter", 0)
+    assert sorted(one.key.decode() for one in letters) == sorted(strays)
+    assert {dict(one.headers)["reason"] for one in letters} == {b"misplaced"}
+    changes = [one for number in fleet.numbers for one in await fleet.records("tags", number)]
+    assert {one.key.decode() for one in changes} == set(names) - set(strays)
 
 
 async def test_a_bad_record_is_put_aside_byte_for_byte_and_its_neighbours_count(quiet_fleet):

@@ -7,12 +7,13 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 
 from octyseg.errors import LogDamaged
 from octyseg.log import kafka_batches
-from octyseg.log.kafka_batches import chunk_of, cut_below, keep_batches, start_of
+from octyseg.log.kafka_batches import FetchedRecords, chunk_of, cut_below, keep_batches, start_of
 
 PLACE = TopicPartition("events", 3)
 CODECS = {"none": 0, "gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
@@ -43,7 +44,8 @@ def marker(offset, producer, *, commit):
 
 
 def partition_records(raw, position, deserializer, aborted):
-    return PartitionRecords(PLACE, MemoryRecords(raw), aborted, position, None, deserializer, True, READ_COMMITTED)
+    records = MemoryRecords(raw) if deserializer is None else FetchedRecords(raw)
+    return PartitionRecords(PLACE, records, aborted, position, None, deserializer, True, READ_COMMITTED)
 
 
 def plainly(raw, position=0, aborted=()):
@@ -116,6 +118,32 @@ def test_a_batch_that_fails_its_checksum_is_refused_before_anyone_opens_it():
     with pytest.raises(CorruptRecordException, match=r"offset 1 of .*events.*checksum"):
         next(records)
     assert records.next_fetch_offset == 1
+
+
+@pytest.mark.parametrize("place", [8, 16, 20, 21, 40, 60, -1])
+def test_nothing_of_a_batch_may_be_another_than_it_was_written(place):
+    """As aiokafka says it is, wherever a bit has turned."""
+    raw = bytearray(batch(0, range(3)) + batch(3, range(3, 6)))
+    start = len(raw) // 2 if place >= 0 else len(raw)
+    raw[start + place] ^= 1
+    both = FetchedRecords(bytes(raw)), MemoryRecords(bytes(raw))
+    while both[0].has_next():
+        ours, theirs = (records.next_batch() for records in both)
+        assert both[0].is_intact(ours) == theirs.validate_crc()
+    assert both[0].size_in_bytes() == both[1].size_in_bytes() == len(raw)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_batches_of_formats_that_brokers_wrote_long_ago_are_checked_too(turned):
+    builder = LegacyRecordBatchBuilder(1, 0, 1_000_000)
+    builder.append(0, 1_000, b"key", b"value")
+    written = builder.build()
+    raw = bytearray(written + written)
+    if turned:
+        raw[30] ^= 1
+    records = FetchedRecords(bytes(raw))
+    assert [records.is_intact(records.next_batch()) for _ in range(2)] == [not turned, True]
+    assert not records.has_next()
 
 
 def test_a_batch_with_a_right_checksum_that_cannot_be_opened_is_damage():

@@ -253,8 +253,8 @@ BUGS = (
     Bug(
         "checksums of batches are not looked at",
         "octyseg/log/kafka_batches.py",
-        "        if self._check_crcs and not batch.validate_crc():\n",
-        "        if not self._check_crcs and not batch.validate_crc():\n",
+        "        if self._check_crcs and not records.is_intact(batch):\n",
+        "        if not self._check_crcs and not records.is_intact(batch):\n",
         BATCHES,
     ),
     Bug(
@@ -420,10 +420,24 @@ BUGS = (
         ARCHIVE,
     ),
     Bug(
+        "history has a profile in two partitions",
+        "octyseg/history/archive.py",
+        " or place.refusal(read.profile_id.encode()) is not None:",
+        ":",
+        "tests/stages/test_archive_stage.py",
+    ),
+    Bug(
+        "records that come together are anybody's",
+        "octyseg/engine/lots.py",
+        'return lot if self._place is None or self._place.has_all(cast("Sequence[bytes]", keys)) else None',
+        "return lot",
+        "tests/engine/test_misplaced.py",
+    ),
+    Bug(
         "what is read at an opening is forgotten with what is written meanwhile",
         "octyseg/stages/archive.py",
-        "        own = _Partition(archive, max(start, reached))\n",
-        "        own = self._partitions[partition] = _Partition(archive, max(start, reached))\n",
+        "        own = _Partition(archive, place, max(start, reached))\n",
+        "        own = self._partitions[partition] = _Partition(archive, place, max(start, reached))\n",
         ARCHIVE,
     ),
     Bug(

@@ -7,14 +7,16 @@ from octyseg.log.port import NewRecord, read_through
 from octyseg.model.command import Backfill, Performed, Ready, encode, key_of
 from octyseg.model.outcome import ADOPTED_KEY, CLAIM_KEY, decode_adopted, decode_claim
 from tests.simulation.oracle_dynamic import Past, leaves, readable
+from tests.simulation.placing import sort_out
 from tests.simulation.process import NAMESPACE
 
 
 async def hand_over(log, partition, segments, rules):
     """Send what every building segment of the partition needs; how many there were."""
-    events = await _all(log, "events", partition)
+    came = await _all(log, "events", partition)
+    events, _ = sort_out(came, partition, await log.partitions(NAMESPACE + "events"))
     building = [one for one in segments if await _is_building(log, partition, one)]
-    commands = [command for segment in building for command in _commands(segment, events, rules)]
+    commands = [command for segment in building for command in _commands(segment, events, len(came), rules)]
     if commands:
         records = [NewRecord(key_of(command), encode(command)) for command in commands]
         await log.append(NAMESPACE + "commands", partition, records)
@@ -34,7 +36,7 @@ async def _is_building(log, partition, segment):
     return found is not None and found.version >= segment.matching_since and found.ready_offset < 0
 
 
-def _commands(segment, events, rules):
+def _commands(segment, events, below, rules):
     pasts = {}
     for record, read, at_ms in readable(events, rules):
         past = pasts.setdefault(read.profile_id, Past())
@@ -42,7 +44,6 @@ def _commands(segment, events, rules):
         past.take(read, at_ms)
         for event in past.events[known:]:
             event["offset"] = record.offset
-    below = len(events)
     for profile_id, past in pasts.items():
         performed = [leaf for leaf in leaves(segment.rule) if hasattr(leaf, "leaf")]
         yield Backfill(

@@ -10,9 +10,9 @@ from random import Random
 import msgspec
 
 from octyseg.engine.rules import Rules
-from octyseg.log.topics import partition_of
 from octyseg.model import segment as model
 from octyseg.model.change import rfc3339
+from octyseg.model.placement import partition_of
 from octyseg.model.segment import DAY_MS, Condition, Segment
 from tests.simulation.plan import (
     Arm,
@@ -33,9 +33,12 @@ from tests.simulation.triggers import Trigger
 from tests.simulation.world import START_MS
 
 RULES = Rules(grace_ms=20, correction_horizon_ms=200, live_max_age_ms=400, future_ms=40)
-# Of two partitions, the first has p0, p1 and p2.
+# Of two partitions, the first has p0, p1 and p2, and all of the others.
 PROFILES = ("p0", "p6", "p1", "p7", "p2")
+AT_HOME = tuple([one for one in map("p{}".format, range(100)) if partition_of(one, 2) == 0][:5])
 TYPES = ("add", "buy", "view")
+# Among so many records of a plan, not drawn either, one is put where another client's partitioner would have it.
+A_STRAY_EVERY = 13
 APART_MS = (0, 0, 0, 1, 5, 19, 20, 21, 40, 50, 79, 99, 100, 101, 119, 120, 121, 122, 150, 250)
 LAGS_MS = (0, 0, 0, 0, 0, 0, -1, -40, 1, 5, 19, 20, 21, 60, 120, 400, 401)
 PROPERTIES = ({}, {"cart": 1}, {"cart": 2}, {"cart": 1, "big": True}, {"big": True})
@@ -181,18 +184,16 @@ class _Script:
         self.partitions = partitions
         self.slots = slots
         self.segments = segments
-        self.profiles = PROFILES[: random.choice((1, 2, 3, 5))]
+        self.most_profiles = random.choice((1, 2, 3, 5))
         self.idle = random.random() < 0.3
-        # What is handed over goes to the partition that any producer would choose.
-        may_merge = partitions == 1 or not self.idle
-        self.merges = random.choice((0, 0, 0, 0.6)) if may_merge else 0
+        self.merges = random.choice((0, 0, 0, 0.6))
         # Erased as one, repeats of any of them would be new events: that is told in stories of its own.
         self.erasures = 0 if self.merges else random.choice((0.3, 0.6))
         self.trouble = random.choice((0.0, 0.1, 0.3, 0.3, 0.6))
         self.busy = random.choice((0.3, 1.0, 2.5))
         self.arrival_ms = START_MS
         # Not drawn: the plans of all seeds would be others.
-        self.times_are_texts = (len(segments) + len(self.profiles)) % 3 > 0
+        self.times_are_texts = (len(segments) + self.most_profiles) % 3 > 0
         self.is_edited = self.stays = False
         self.sent = []
         self.actions = []
@@ -255,7 +256,10 @@ class _Script:
                 value["event_id"] = f"e{number}"
                 self.sent.append((profile, value))
         encoded = value if isinstance(value, bytes) else json.dumps(value).encode()
-        self.actions.append(Produce(after_ms, self._partition_of(profile), profile.encode(), encoded))
+        partition = self._partition_of(profile)
+        if number % A_STRAY_EVERY == 0 and not self.idle:
+            partition = (partition + 1) % self.partitions
+        self.actions.append(Produce(after_ms, partition, profile.encode(), encoded))
 
     def _ask(self, number):
         """A command for somebody; now and then it comes twice, or is a bad one."""
@@ -282,8 +286,13 @@ class _Script:
         for _ in range(random.choice((1, 1, 1, 2))):
             self.actions.append(Ask(self._partition_of(profile), profile.encode(), value))
 
+    @property
+    def profiles(self):
+        """Where one partition stays idle, those of the other."""
+        return (AT_HOME if self.idle else PROFILES)[: self.most_profiles]
+
     def _partition_of(self, profile):
-        return 0 if self.idle else partition_of(profile, self.partitions)
+        return partition_of(profile, self.partitions)
 
     def _work(self):
         """What workers get done before the next record."""

@@ -10,6 +10,7 @@ from octyseg.engine.partition import Partition
 from octyseg.engine.shelf import Shelf
 from octyseg.engine.state import decode_state, encode_state
 from octyseg.engine.subject import Subject
+from octyseg.model.placement import Place
 from octyseg.stages import restore
 from octyseg.stages.decisions import Decisions
 from octyseg.stages.live import LiveStage
@@ -141,6 +142,10 @@ def commands_move_the_clock(patch):
         return obeyed(partition, records)
 
     patch.setattr(Partition, "obey", obey)
+
+
+def a_profile_has_a_second_writer(patch):
+    patch.setattr(Place, "refusal", lambda place, key: None)
 
 
 def a_new_owner_flushes_only_what_it_changed(patch):
@@ -291,6 +296,7 @@ BUGS = [
     applied_offsets_forgotten,
     applied_commands_forgotten,
     commands_move_the_clock,
+    a_profile_has_a_second_writer,
     a_new_owner_flushes_only_what_it_changed,
     a_flush_leaves_one_state_out,
     an_event_seen_too_early_is_not_remembered,

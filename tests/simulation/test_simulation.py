@@ -56,7 +56,7 @@ def test_the_seeds_reach_every_crash_point_and_every_kind_of_trouble():
         counts.update(world.counts)
         reasons.update(world.reasons)
     assert {f"crash at {point}" for point in (*CRASH_POINTS, *TAGS_CRASH_POINTS)} <= counts.keys()
-    assert {"pauses", "fenced", "deaths", "repeats", "tags deaths", "shown", "quiet"} <= {
+    assert {"pauses", "fenced", "deaths", "repeats", "tags deaths", "shown", "quiet", "misplaced"} <= {
         name for name, count in counts.items() if count
     }
     assert {"matched", "contradicted", "expired", "late_event", "erased"} <= reasons.keys()

@@ -21,6 +21,7 @@ from tests.simulation.histories import BAD_COMMANDS
 from tests.simulation.oracle import expected_changes
 from tests.simulation.oracle_dynamic import Past, expected_turns, is_member, leaves, readable
 from tests.simulation.oracle_membership import Asked, expected_memberships
+from tests.simulation.placing import sort_out
 from tests.simulation.plan import Edit
 from tests.simulation.process import NAMESPACE
 from tests.simulation.world import COMMANDS, EVENTS, World
@@ -47,20 +48,26 @@ async def _run(world):
 
 
 async def _judge(world, partition):
-    events = await _read(world, "events", partition)
+    events, misplaced = await _events(world, partition)
     published = await _read(world, "tags", partition)
     changes = _once(published)
     commands = await _read(world, "commands", partition)
     _compare(world, partition, events, changes)
     _compare_memberships(world, partition, events, commands, changes)
     _compare_turns(world, partition, events, changes)
-    await _compare_dead_letters(world, partition, events, commands)
+    await _compare_dead_letters(world, partition, events, misplaced, commands)
     _compare_members(world, partition, events)
     await _compare_states(world, partition)
     await _compare_shown(world, partition)
     count = sum(map(len, changes.values()))
     world.counts.update(events=len(events), commands=len(commands), changes=count, repeats=len(published) - count)
+    world.counts["misplaced"] += len(misplaced)
     world.reasons.update(change.reason for of_profile in changes.values() for change in of_profile)
+
+
+async def _events(world, partition):
+    """What belongs there, and what does not."""
+    return sort_out(await _read(world, "events", partition), partition, world.plan.partitions)
 
 
 async def _read(world, topic, partition):
@@ -124,7 +131,7 @@ async def _merged(world):
     """The groups of profiles that merge records connect, over all partitions."""
     groups = []
     for partition in range(world.plan.partitions):
-        for _, record in [(one.offset, one) for one in await _read(world, "events", partition)]:
+        for record in (await _events(world, partition))[0]:
             read = decode(record.key, record.value)
             if isinstance(read, Merge):
                 group = {read.profile_id, read.into}
@@ -137,7 +144,7 @@ async def _merged(world):
 
 async def _compare_groups(world, groups):
     """Whoever was merged has nothing left, and where it went everything of it is counted, once."""
-    events = [one for partition in range(world.plan.partitions) for one in await _read(world, "events", partition)]
+    events = [one for partition in range(world.plan.partitions) for one in (await _events(world, partition))[0]]
     states = {}
     for partition in range(world.plan.partitions):
         engine = world.engine(partition)
@@ -329,9 +336,10 @@ def _wanted(change):
     return (change.segment_id, change.kind, change.reason, occurred_at, change.cause, change.change_id)
 
 
-async def _compare_dead_letters(world, partition, events, commands):
+async def _compare_dead_letters(world, partition, events, misplaced, commands):
     """Every refused record is there byte for byte, no other is; repeats are allowed."""
-    refused = {(EVENTS, one.offset, one.key, one.value) for one in events if _is_refused(one, world.plan.rules)}
+    wrong = [*misplaced, *(one for one in events if _is_refused(one, world.plan.rules))]
+    refused = {(EVENTS, one.offset, one.key, one.value) for one in wrong}
     refused |= {(COMMANDS, one.offset, one.key, one.value) for one in commands if one.value in BAD_COMMANDS}
     letters = set()
     for record in await _read(world, "deadletter", 0):

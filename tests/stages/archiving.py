@@ -32,9 +32,9 @@ class Desk:
         self.dies_at = None
         self.stage = None
 
-    async def begin(self, position=0, **config):
+    async def begin(self, position=0, partitions=1, **config):
         if self.stage is None:
-            await self.log.create_topics(specs("octyseg.", 2))
+            await self.log.create_topics(specs("octyseg.", partitions))
         self.stage = ArchiveStage(
             self.log, TOPIC, self.directory, ArchiveConfig(**config), Rules(), passing=self.pass_by
         )

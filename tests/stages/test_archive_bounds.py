@@ -109,15 +109,15 @@ async def test_every_record_is_there_once_whatever_was_put_together_and_whoever_
 
 
 async def test_more_than_may_wait_is_written_before_its_time(desk):
-    await desk.begin(write_every_bytes=1_000)
+    await desk.begin(partitions=2, write_every_bytes=1_000)
     await desk.stage.open(1, {TOPIC: 0})
-    await desk.append(event())
+    await desk.append(event("p0"))
     await desk.handle()
     assert desk.places() == []
-    await desk.append(*(event(event_properties={"text": "x" * 100}) for _ in range(2)))
+    await desk.append(*(event("p0", event_properties={"text": "x" * 100}) for _ in range(2)))
     await desk.handle()
     assert desk.places() == [0, 1, 2], "its share is half"
-    await desk.append(event())
+    await desk.append(event("p0"))
     await desk.handle()
     assert desk.places() == [0, 1, 2]
 

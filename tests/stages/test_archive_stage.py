@@ -36,12 +36,16 @@ async def test_rows_lie_by_partition_and_day_of_the_event(desk):
 
 
 async def test_what_the_live_stage_refuses_is_not_history(desk):
-    await desk.begin()
-    await desk.append(event(event_type=""), event(day=9), event(created_at="no time"), event())
+    await desk.begin(partitions=2)
+    stray = event("p6")
+    end = await desk.append(
+        event("p0", event_type=""), event("p0", day=9), event("p0", created_at="no time"), event("p0"), stray
+    )
+    assert await desk.hindsight(end) == [3]
     await desk.handle()
     await desk.write()
     assert desk.places() == [3]
-    assert desk.archive.reached() == 4
+    assert desk.archive.reached() == end
 
 
 @pytest.mark.parametrize("point", POINTS)
@@ -228,7 +232,7 @@ async def test_who_stands_still_in_the_middle_of_a_write_leaves_no_row_twice(des
 
 async def test_what_is_given_away_while_others_are_tidied_is_not_tidied(desk, monkeypatch):
     """Its next owner writes to the same files by then."""
-    await desk.begin()
+    await desk.begin(partitions=2)
     await desk.stage.open(1, {TOPIC: 0})
     tidied, compact = [], Archive.compact
     loop = asyncio.get_running_loop()

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from octyseg.log.port import NewRecord
-from octyseg.log.topics import partition_of
+from octyseg.model.placement import partition_of
 from octyseg.model.segment import Performed as Did
 from octyseg.model.segment import Segment
 from tests.simulation.process import NAMESPACE

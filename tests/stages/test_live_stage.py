@@ -123,7 +123,7 @@ async def test_the_time_is_asked_seldom_but_soon_where_something_is_due():
     town = await Town.new(partitions=2)
     worker = town.worker(ask_every_s=1.0, ask_when_due_every_s=0.05)
     await worker.follow([0, 1])
-    await town.event("add")
+    await town.event("add", "p0")
     await worker.read()
     asked = []
     question = town.log.ends_as_of

@@ -15,7 +15,7 @@ from octyseg.hosting import assembly
 from octyseg.hosting.runner import group_of
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord, read_through
-from octyseg.log.topics import partition_of, specs
+from octyseg.log.topics import specs
 from octyseg.model.change import from_json
 from octyseg.model.definitions.definition import WebhookEndpoint
 from octyseg.model.definitions.planning import plan
@@ -23,6 +23,7 @@ from octyseg.model.definitions.reading.loading import read_definitions
 from octyseg.model.definitions.registry import Registry
 from octyseg.model.definitions.stored import StoredEndpoint, encoded, endpoint_key
 from octyseg.model.ids import new_segment_id
+from octyseg.model.placement import partition_of
 from octyseg.model.run import Demand, run_id_of
 from octyseg.projection.reader import Reader
 from octyseg.settings import Settings

@@ -12,10 +12,11 @@ import pytest
 
 from octyseg.log.embedded import EmbeddedLog
 from octyseg.log.port import NewRecord
-from octyseg.log.topics import partition_of, specs
+from octyseg.log.topics import specs
 from octyseg.model.change import to_json
 from octyseg.model.definitions.definition import AccountConfiguration
 from octyseg.model.definitions.stored import ACCOUNT_KEY, StoredAccount, encoded
+from octyseg.model.placement import partition_of
 from tests.webhooks.desk import change
 from tests.webhooks.receivers import Receiver, status
 

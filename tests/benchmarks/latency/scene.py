@@ -17,8 +17,8 @@ from aiokafka import AIOKafkaProducer
 
 from octyseg.hosting.opening import open_log
 from octyseg.log.port import Appended, Log, NewRecord
-from octyseg.log.topics import partition_of
 from octyseg.model.change import PublicChange, from_json
+from octyseg.model.placement import partition_of
 from octyseg.settings import Settings
 from octyseg.traffic.event import TrafficEvent
 from tests.benchmarks.loading import define
