@@ -601,10 +601,10 @@ BUGS = (
         PREVIEWS,
     ),
     Bug(
-        "how many members there are is told by every worker",
+        "how many members there are is told by who gave the partition away meanwhile",
         "octyseg/stages/projection.py",
-        "if self._follower is not None and TELLING_PARTITION in self._partitions:",
-        "if self._follower is not None:",
+        "            if TELLING_PARTITION in self._partitions:\n                self._sizes.tell",
+        "            if True:\n                self._sizes.tell",
         SIZES,
     ),
     # What people look at.
