@@ -1,8 +1,9 @@
-"""Topics on Kafka: made with their policies, described, and checked for what the log promises of time.
+"""Topics on Kafka: made with their policies, described, and checked for what the log promises of time and of keeping.
 
 Every topic stamps its records with the broker's time (LogAppendTime): replayed events of last year
 would otherwise fall to retention at once, and arrival times would be the producers'. A topic that was
-made elsewhere without it is refused. Reads metadata and configuration, never records.
+made elsewhere without it is refused, and so is one that forgets what has to stay: states and definitions
+by their age, or events by their key. Reads metadata and configuration, never records.
 """
 
 from collections.abc import Iterable, Sequence
@@ -27,7 +28,8 @@ from octyseg.log.port import TopicSpec
 _STAMPS = "message.timestamp.type"
 _ARRIVAL = "LogAppendTime"
 _ABSENT = (UnknownTopicOrPartitionError, InvalidTopicError, TopicAuthorizationFailedError)
-_CONFIGS = ("cleanup.policy", "retention.ms", _STAMPS)
+_CLEANUP = "cleanup.policy"
+_CONFIGS = (_CLEANUP, "retention.ms", _STAMPS)
 
 
 class Topics:
@@ -94,6 +96,13 @@ class Topics:
                     "a topic keeps the partitions it was made with, use another prefix"
                 )
                 raise UsageError(msg)
+            policy, wanted = configs[spec.name][_CLEANUP], configs_of(spec)[_CLEANUP]
+            if policy != wanted:
+                msg = (
+                    f"topic {spec.name} has {_CLEANUP}={policy}, which takes away what is still wanted: "
+                    f"set {_CLEANUP}={wanted} with kafka-configs"
+                )
+                raise UsageError(msg)
             if configs[spec.name][_STAMPS] != _ARRIVAL:
                 msg = (
                     f"topic {spec.name} stamps records with their producer's time: "
@@ -155,7 +164,7 @@ class Topics:
 def configs_of(spec: TopicSpec) -> dict[str, str]:
     """How a topic has to be configured, in Kafka's words."""
     return {
-        "cleanup.policy": "compact" if spec.compacted else "delete",
+        _CLEANUP: "compact" if spec.compacted else "delete",
         "retention.ms": str(spec.retention_ms),
         _STAMPS: _ARRIVAL,
     }
@@ -167,5 +176,5 @@ def _new_topic(spec: TopicSpec) -> NewTopic:
 
 
 def _spec(name: str, partitions: int, configs: dict[str, str]) -> TopicSpec:
-    compacted = "compact" in configs["cleanup.policy"]
+    compacted = "compact" in configs[_CLEANUP]
     return TopicSpec(name, partitions, compacted, -1 if compacted else int(configs["retention.ms"]))

@@ -260,6 +260,20 @@ async def test_topics_with_their_producers_time_are_refused(open_log, admin, top
         await log.append(topic, 0, numbered(1))
 
 
+@pytest.mark.parametrize(
+    ("policy", "wanted"), [("delete", "compact"), ("compact,delete", "compact"), ("compact", "delete")]
+)
+async def test_topics_that_forget_what_has_to_stay_are_refused(open_log, admin, topic_name, policy, wanted):
+    """A broker's default is to delete by age: after a week there would be no states and no definitions."""
+    log = await open_log()
+    topic = topic_name()
+    configs = {"cleanup.policy": policy, "message.timestamp.type": "LogAppendTime"}
+    await made_elsewhere(admin, NewTopic(topic, 1, 1, topic_configs=configs))
+    spec = TopicSpec(topic, 1, compacted=wanted == "compact", retention_ms=-1 if wanted == "compact" else HOUR_MS)
+    with pytest.raises(UsageError, match=f"{topic} has cleanup.policy={policy}.* set cleanup.policy={wanted} with"):
+        await log.create_topics([spec])
+
+
 async def test_topics_that_kafka_does_not_make_are_named(open_log):
     log = await open_log()
     with pytest.raises(UsageError, match="kafka refuses to make topic what"):
