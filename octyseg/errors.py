@@ -10,7 +10,7 @@
     │   ├── LogUnavailable       the log (Kafka broker or embedded file)
     │   ├── ProjectionUnavailable  Redis or Valkey
     │   └── HistoryUnavailable   the directory of history: a full disk, for one
-    ├── LogDamaged               stored bytes fail their checksum: stop before anything is committed
+    ├── LogDamaged               stored bytes fail their checksum, or are gone: stop before anything is committed
     ├── Fenced                   another owner has taken the partition: drop it, write nothing more
     └── TwinFound                a younger process runs under this instance id: end this one
 
@@ -70,7 +70,7 @@ class HistoryUnavailable(Unavailable):
 
 
 class LogDamaged(OctysegError):
-    """Stored bytes fail their checksum."""
+    """Stored bytes fail their checksum, or are not there any more."""
 
 
 class Fenced(OctysegError):

@@ -13,7 +13,7 @@ from octyseg import logs, metrics
 from octyseg.cancellation import is_cancelled
 from octyseg.errors import Fenced
 from octyseg.log.kafka_batches import cut_below, start_of
-from octyseg.log.port import Chunk, Log
+from octyseg.log.port import Chunk, Log, refuse_another
 from octyseg.stages.port import Stage
 
 Handled = Callable[[str, int, int], None]
@@ -170,6 +170,7 @@ class Lanes:
             start = (await self._log.starts(topic, [number]))[number]
             if committed is not None and committed < start:
                 _count_gap(topic, number, committed, start)
+            await self._refuse_another(topic, number, committed or 0)
             positions[topic] = max(committed or 0, start)
         return positions
 
@@ -177,6 +178,8 @@ class Lanes:
         position = lane.positions[chunk.topic]
         start = start_of(chunk)
         if start < position:
+            # It was fetched a second time, if there is still so much of it.
+            await self._refuse_another(chunk.topic, lane.number, position)
             chunk = cut_below(chunk, position)
         elif start > position:
             await self._look_into(chunk.topic, lane.number, position, start)
@@ -196,6 +199,9 @@ class Lanes:
                 lane.work = None
             position = lane.positions[chunk.topic] = chunk.next_offset
         self._handled(chunk.topic, lane.number, position)
+
+    async def _refuse_another(self, topic: str, number: int, position: int) -> None:
+        await refuse_another(self._log, topic, number, position, f"group {self._group}")
 
     async def _look_into(self, topic: str, number: int, position: int, start: int) -> None:
         """Offsets were skipped: retention may do that, nobody else."""

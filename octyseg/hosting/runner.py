@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from octyseg.hosting.lag import MEASURE_EVERY_S, Lag
-from octyseg.log.port import Chunk, Log, Reader
+from octyseg.log.port import Chunk, Log, Reader, refuse_another
 from octyseg.stages.port import Stage
 
 READ_WAIT_S = 0.5
@@ -81,6 +81,7 @@ class Runner:
             committed = await self._log.committed(self._group, topic, numbers)
             starts = await self._log.starts(topic, numbers)
             for number in numbers:
+                await refuse_another(self._log, topic, number, committed[number] or 0, f"group {self._group}")
                 position = max(committed[number] or 0, starts[number])
                 found.setdefault(number, {})[topic] = position
                 self._handled[topic, number] = self._committed[topic, number] = position

@@ -14,6 +14,8 @@ Times are epoch milliseconds. An unreachable log raises LogUnavailable; a failed
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+from octyseg.errors import LogDamaged
+
 
 class Record(Protocol):
     """One record as read. aiokafka's compiled records fit as they are; so does StoredRecord."""
@@ -171,3 +173,15 @@ async def read_through(log: Log, topic: str, partition: int, start: int, stop: i
                 position = chunk.next_offset
     finally:
         await reader.close()
+
+
+async def refuse_another(log: Log, topic: str, partition: int, reached: int, whose: str) -> None:
+    """LogDamaged when the partition ends below an offset that it had reached once: it is not what was read before."""
+    end = (await log.ends(topic, [partition]))[partition]
+    if end < reached:
+        msg = (
+            f"{topic}-{partition} ends at offset {end} and {whose} has come to {reached}: the topic was made again, or "
+            "its records were lost, and new ones would be taken for old. Bring it back, or begin anew under another "
+            "OCTYSEG_NAMESPACE"
+        )
+        raise LogDamaged(msg)

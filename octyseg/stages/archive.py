@@ -19,7 +19,7 @@ from octyseg.engine.rules import Rules
 from octyseg.errors import Fenced, HistoryUnavailable
 from octyseg.history.archive import Archive, Told, admitted
 from octyseg.history.rows import Row
-from octyseg.log.port import Chunk, Log, Record, read_through
+from octyseg.log.port import Chunk, Log, Record, read_through, refuse_another
 from octyseg.model.placement import Place
 from octyseg.stages.availability import WAIT_MAX_S, Availability
 from octyseg.stages.crashpoints import Pass, pass_by
@@ -114,6 +114,7 @@ class ArchiveStage:
         (topic,) = self.inputs
         archive = Archive(self._directory, partition, self._pass)  # type: ignore[arg-type] # its points are among ours
         reached = await _to_the_end(asyncio.to_thread(archive.open))
+        await refuse_another(self._log, topic, partition, reached, f"history in {self._directory}")
         start = (await self._log.starts(topic, [partition]))[partition]
         if start > reached:
             _logger.warning("events were retained for less time than the archive was away", partition=partition)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable
 
 from octyseg.engine.partition import Partition
-from octyseg.log.port import Log
+from octyseg.log.port import Log, refuse_another
 from octyseg.stages import restore
 from octyseg.stages.crashpoints import Pass
 from octyseg.stages.ownership import Identity, Ownership
@@ -16,9 +16,16 @@ from octyseg.stages.ownership import Identity, Ownership
 async def claim(
     log: Log, topic: Callable[[str], str], partition: int, identity: Identity, pass_by: Pass
 ) -> tuple[Ownership, restore.Restored]:
-    """Become the owner, and read all that owners before wrote up to our claim."""
+    """Become the owner, and read all that owners before wrote up to our claim; LogDamaged when some of it is gone."""
     outcomes = topic("outcomes")
     restored = await restore.read_states(log, topic("state"), partition)
+    # A committed offset goes with its topic; the states know better how far its like was applied.
+    for name, reached in (
+        (outcomes, restored.outcomes_offset),
+        (topic("events"), restored.events_offset),
+        (topic("commands"), restored.commands_offset),
+    ):
+        await refuse_another(log, name, partition, reached, "the last flush of states")
     end = (await log.ends(outcomes, [partition]))[partition]
     await restore.read_outcomes(log, outcomes, partition, end, restored)
     ownership = Ownership(log, outcomes, partition, identity)

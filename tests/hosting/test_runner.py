@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from octyseg.errors import LogDamaged
 from octyseg.hosting.runner import MANY_RECORDS, Runner
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord
@@ -58,3 +59,9 @@ async def test_a_stage_rests_after_a_few_records_and_not_before_a_backlog(log):
     stop.set()
     await running
     assert rests == [(7.0, 1), (7.0, MANY_RECORDS + 3)]
+
+
+async def test_a_topic_that_was_made_again_is_not_read_from_where_the_old_one_was(log):
+    await log.commit("octyseg.counting", INPUT, {0: 4})
+    with pytest.raises(LogDamaged, match=f"{INPUT}-0 ends at offset 0 and group octyseg.counting has come to 4"):
+        await Runner(log, Counting(), "octyseg.").run(asyncio.Event())

@@ -6,9 +6,11 @@ import zlib
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from octyseg.log.port import NewRecord
-from octyseg.model.outcome import decode_outcome
+from octyseg.log.topics import specs
+from octyseg.model.outcome import MARKER_KEY, decode_marker, decode_outcome
 from octyseg.model.placement import partition_of
 from tests.kafka.reckoning import redis_equals, settled_verdict
 from tests.kafka.shoppers import Shoppers
@@ -154,6 +156,35 @@ async def test_what_a_client_that_spreads_keys_otherwise_puts_elsewhere_is_refus
     assert {dict(one.headers)["reason"] for one in letters} == {b"misplaced"}
     changes = [one for number in fleet.numbers for one in await fleet.records("tags", number)]
     assert {one.key.decode() for one in changes} == set(names) - set(strays)
+
+
+async def test_a_topic_that_was_deleted_and_made_again_ends_workers_before_they_drop_anything(quiet_fleet):
+    """The group's offsets go with the topic; states remember how far its like was applied."""
+    fleet = quiet_fleet
+    fleet.start("live-0")
+    await shop(fleet, count=500)
+
+    async def flushed():
+        records = [one for number in fleet.numbers for one in await fleet.records("state", number)]
+        return any(decode_marker(one.value).events_offset for one in records if one.key == MARKER_KEY)
+
+    await fleet.until(flushed, "states were flushed")
+    assert await fleet.stop("live-0") == [0]
+    admin = AIOKafkaAdminClient(bootstrap_servers=fleet.broker.server)
+    await admin.start()
+    await admin.delete_topics([fleet.topic("events")])
+    await admin.close()
+    await fleet.until(lambda: made_again(fleet), "the topic is there again")
+    worker = fleet.start("live-0")
+    assert await asyncio.to_thread(worker.wait, 30) == 1
+    told = fleet.told("live-0").read_text()
+    assert f"{fleet.topic('events')}-" in told
+    assert "the topic was made again" in told
+    assert "Traceback" not in told
+
+
+async def made_again(fleet):
+    return fleet.topic("events") in await fleet.log.create_topics(specs(fleet.settings.namespace, 8))
 
 
 async def test_a_bad_record_is_put_aside_byte_for_byte_and_its_neighbours_count(quiet_fleet):

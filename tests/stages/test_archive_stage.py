@@ -6,7 +6,7 @@ import threading
 import pyarrow.parquet as pq
 import pytest
 
-from octyseg.errors import Fenced
+from octyseg.errors import Fenced, LogDamaged
 from octyseg.history import archive
 from octyseg.history.archive import Archive, partitions_in
 from octyseg.history.files import noted
@@ -322,3 +322,14 @@ async def test_people_are_as_they_were_told_up_to_the_instant(desk):
     }
     assert desk.archive.people(NOW_MS, desk.archive.reached()).attributes()["ada"]["profile_data"] == {"plan": "gold"}
     assert desk.archive.people(NOW_MS, desk.archive.reached()).of("eve") == "ada"
+
+
+async def test_history_of_another_log_is_not_gone_on_with(desk):
+    """As it was, no record was archived until there were as many as there had been."""
+    await desk.begin()
+    end = await desk.append(event(), event(day=-1))
+    await desk.handle()
+    await desk.write()
+    desk.log._stored[TOPIC, 0] = type(desk.log._stored[TOPIC, 0])()
+    with pytest.raises(LogDamaged, match=f"{TOPIC}-0 ends at offset 0 and history in .* has come to {end}"):
+        await desk.begin()

@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from octyseg.engine.state import ProfileState, decode_state, encode_state
+from octyseg.errors import LogDamaged
 from octyseg.log.port import Chunk, NewRecord
 from octyseg.model.outcome import (
     EPOCH_HEADER,
@@ -182,3 +183,18 @@ async def test_records_of_one_arrival_stay_together_over_a_restart(town):
     town.clock.now_ms += 500
     await successor.tick()
     assert await town.changes() == []
+
+
+@pytest.mark.parametrize("topic", ["events", "commands", "outcomes"])
+async def test_a_topic_that_was_made_again_is_not_taken_for_the_one_that_was_read(town, topic):
+    """As it was, what came to it was taken for repeats, or its outcomes were not read."""
+    worker = await owner_that_knows(town, "ada", "bob")
+    await town.log.append(NAMESPACE + "commands", 0, [NewRecord(b"ada", b"no command")] * 2)
+    await worker.read()
+    await flush(worker)
+    place = NAMESPACE + topic, 0
+    town.log._stored[place] = type(town.log._stored[place])()
+    with pytest.raises(LogDamaged, match=f"{place[0]}-0 ends at offset 0 and the last flush of states has come to"):
+        await town.owner()
+    claims = await town.claims()
+    assert len(claims) == (0 if topic == "outcomes" else 1), "nobody claimed it"

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from octyseg import metrics
-from octyseg.errors import Fenced, LogUnavailable
+from octyseg.errors import Fenced, LogDamaged, LogUnavailable
 from octyseg.log.kafka_batches import FetchedBatch, chunk_of
 from octyseg.log.memory import MemoryLog
 from octyseg.log.port import NewRecord, StoredRecord, TopicSpec
@@ -217,6 +217,7 @@ async def test_a_partition_that_stays_is_opened_again_when_an_assignment_was_mis
 
 
 async def test_a_chunk_that_is_fetched_again_is_cut_to_what_is_new(desk):
+    await desk.log.append(EVENTS, 0, [NewRecord(b"k", b"v")] * 8)
     await desk.lanes.assign({0}, 1)
     await desk.lanes.take(chunk(0, 5))
     await desk.lanes.revoke()
@@ -225,6 +226,27 @@ async def test_a_chunk_that_is_fetched_again_is_cut_to_what_is_new(desk):
     await desk.lanes.take(chunk(3, 8, generation=2))
     assert desk.stage.told(EVENTS) == [(EVENTS, 0, [0, 1, 2, 3, 4]), (EVENTS, 0, [5, 6, 7])]
     assert desk.handled == [(EVENTS, 0, 5), (EVENTS, 0, 5), (EVENTS, 0, 8)]
+
+
+async def test_a_chunk_of_a_topic_that_was_made_again_is_not_taken_for_one_that_was_fetched_again(desk):
+    """As it was, records were dropped until there were as many as there had been."""
+    await desk.log.append(EVENTS, 0, [NewRecord(b"k", b"v")] * 3)
+    await desk.lanes.assign({0}, 1)
+    await desk.lanes.take(chunk(0, 5))
+    await desk.lanes.take(chunk(0, 3))
+    (error,) = desk.ended
+    assert isinstance(error, LogDamaged)
+    assert str(error).startswith(f"events-0 ends at offset 3 and group {GROUP} has come to 5: ")
+    assert desk.handled == [(EVENTS, 0, 5)]
+
+
+async def test_a_partition_that_ends_before_its_commit_is_not_opened(desk):
+    await desk.log.append(EVENTS, 2, [NewRecord(b"k", b"v")] * 3)
+    await desk.log.commit(GROUP, EVENTS, {2: 7})
+    await desk.lanes.assign({2}, 1)
+    await turns()
+    assert [type(one) for one in desk.ended] == [LogDamaged]
+    assert desk.stage.story == []
 
 
 async def test_what_is_in_hand_at_a_revocation_may_finish_and_counts(desk):
