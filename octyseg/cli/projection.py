@@ -65,7 +65,7 @@ async def _rebuild(loaded: Settings) -> list[tuple[int, int]]:
     from octyseg.stages.repair import expel_strays, rebuild
 
     async with open_log(loaded, writes=False) as log, open_projection(loaded, log) as projection:
-        await projection.writer.refuse_eviction()
+        await projection.writer.refuse_unfit()
         rebuilt = []
         for partition in range(projection.reader.partitions):
             reached = await rebuild(projection, partition, Repair.REBUILD, "asked for")

@@ -98,10 +98,19 @@ async def life_of(redis: Redis) -> str:
         return str((await redis.info("server"))["run_id"])
 
 
-async def refuse_eviction(redis: Redis) -> None:
-    """SettingsError unless the server keeps what it was given; INFO also answers where CONFIG is closed."""
+async def refuse_unfit(redis: Redis) -> None:
+    """SettingsError unless the server keeps what it was given, and has all of it.
+
+    INFO also answers where CONFIG is closed.
+    """
     with answering():
-        info = await redis.info("memory")
+        info = await redis.info()
+    if info.get("cluster_enabled"):
+        msg = (
+            "redis is a node of a cluster, and what octyseg changes together would lie on several: "
+            "give octyseg one server, with replicas if it should outlive it"
+        )
+        raise SettingsError(msg)
     policy = info.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
         msg = (

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
-from octyseg.projection.connection import answering, execute, life_of, refuse_eviction
+from octyseg.projection.connection import answering, execute, life_of, refuse_unfit
 from octyseg.projection.content import Content, identity_in
 from octyseg.projection.keys import Keys
 
@@ -86,9 +86,9 @@ class Writer:
             for name in ("apply", "advance", "finish", "remove", "expel")
         )
 
-    async def refuse_eviction(self) -> None:
-        """SettingsError when the server is set to drop what it was given."""
-        await refuse_eviction(self._redis)
+    async def refuse_unfit(self) -> None:
+        """SettingsError when the server would not keep what it was given, or has only a part of it."""
+        await refuse_unfit(self._redis)
 
     async def marker(self, partition: int) -> Marker | None:
         """How far the partition's outcomes are in; None when nothing is."""

@@ -43,7 +43,7 @@ class _Repaired(NamedTuple):
 
 async def settle(projection: Projection, partition: int) -> Marker:
     """The partition is at the end of its outcomes when this returns; tells how far that is."""
-    await projection.writer.refuse_eviction()
+    await projection.writer.refuse_unfit()
     return await _until_kept(projection, partition, lambda: _settled(projection, partition))
 
 

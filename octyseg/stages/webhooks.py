@@ -171,7 +171,7 @@ class WebhooksStage:
         """Agree with the log before the first use, and whenever Redis turned out to have lost something."""
         if own.floor is None:
             queue = self._outward.queue
-            await queue.refuse_eviction()
+            await queue.refuse_unfit()
             floor = await webhooks_repair.settle(self._log, self._topics, queue, partition, own.position)
             await self._outboxes.prepare(partition)
             own.floor = floor

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 import msgspec
 from redis.asyncio import Redis
 
-from octyseg.projection.connection import answering, execute, life_of, refuse_eviction
+from octyseg.projection.connection import answering, execute, life_of, refuse_unfit
 from octyseg.webhooks.breaker import CLOSED, Breaker
 from octyseg.webhooks.delivery import Delivery
 
@@ -54,9 +54,9 @@ class Queue:
             redis.register_script((scripts / f"{name}.lua").read_text()) for name in ("put", "mark")
         )
 
-    async def refuse_eviction(self) -> None:
-        """SettingsError when the server is set to drop what it was given."""
-        await refuse_eviction(self._redis)
+    async def refuse_unfit(self) -> None:
+        """SettingsError when the server would not keep what it was given, or has only a part of it."""
+        await refuse_unfit(self._redis)
 
     async def marker(self, partition: int) -> Marker | None:
         """How far the partition is in; None when it is not."""

@@ -19,8 +19,8 @@ class Valkey:
         self.url = f"unix://{self.socket}"
         self._process = None
 
-    def start(self, policy="noeviction"):
-        options = {"port": "0", "unixsocket": self.socket, "save": "", "maxmemory-policy": policy}
+    def start(self, policy="noeviction", **more):
+        options = {"port": "0", "unixsocket": self.socket, "save": "", "maxmemory-policy": policy, **more}
         command = [get_binary_path(), *(word for name, value in options.items() for word in (f"--{name}", value))]
         with (self.directory / "valkey.out").open("ab") as out:
             self._process = subprocess.Popen(command, cwd=self.directory, stdout=out, stderr=out)
