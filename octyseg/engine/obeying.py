@@ -4,15 +4,18 @@ Commands come from a log of their own and move no clock: an event that arrived b
 A repeat is known by its offset, one from another partition by its child and the offset there.
 """
 
+import msgspec
+
 from octyseg.engine import forwarded, membership, merging
 from octyseg.engine.decision import Record
 from octyseg.engine.dynamic import Trigger
 from octyseg.engine.profiles import Profiles
-from octyseg.engine.state import decode_state
+from octyseg.engine.state import ProfileState, decode_state
 from octyseg.engine.subject import Subject
 from octyseg.model import command as commands
-from octyseg.model.record import Erase, Merge, decode, epoch_ms
+from octyseg.model.record import Erase, InputRecord, Merge, decode, epoch_ms
 from octyseg.model.refusal import Refusal
+from octyseg.model.structure import lowered
 
 
 class Obeying:
@@ -125,6 +128,9 @@ class Obeying:
         """What a merged profile was, or a record of it; false when it was taken over before."""
         profiles = self._profiles
         profile_id = command.profile_id
+        handed = _handed(command)
+        if isinstance(handed, Refusal):
+            return handed
         subject = profiles.take(profile_id)
         state = subject.state
         if source.offset <= state.commands_offset:
@@ -142,17 +148,17 @@ class Obeying:
         subject.erased = False
         merging.take_note(state, command)
         if isinstance(command, commands.Union):
-            profiles.following.united(subject, decode_state(command.state), command, profiles.clock_ms)
+            assert isinstance(handed, ProfileState)
+            profiles.following.united(subject, handed, command, profiles.clock_ms)
         else:
-            self._apply_forwarded(subject, command)
+            assert not isinstance(handed, ProfileState)
+            self._apply_forwarded(subject, handed, command)
         profiles.shelf.schedule(profile_id, profiles.next_due_of(subject.state))
         return True
 
-    def _apply_forwarded(self, subject: Subject, command: commands.Forward) -> None:
-        """A record that came to a merged profile; its owner took it, so it can be read."""
+    def _apply_forwarded(self, subject: Subject, read: InputRecord, command: commands.Forward) -> None:
+        """A record that came to a merged profile."""
         profiles = self._profiles
-        read = decode(command.child.encode(), command.record)
-        assert not isinstance(read, Refusal)
         at_ms = epoch_ms(read.created_at, command.arrived_ms)
         assert not isinstance(at_ms, Refusal)
         state = subject.state
@@ -167,3 +173,17 @@ class Obeying:
         due_ms = forwarded.apply(subject, read, command, at_ms, place)
         subject.erased = isinstance(read, Erase)
         profiles.shelf.schedule(subject.profile_id, due_ms)
+
+
+def _handed(command: commands.Union | commands.Forward) -> ProfileState | InputRecord | Refusal:
+    """What is handed over, read; owners hand on nothing that cannot be."""
+    if isinstance(command, commands.Forward):
+        read = decode(command.child.encode(), command.record)
+        if isinstance(read, Refusal):
+            return read
+        at_ms = epoch_ms(read.created_at, command.arrived_ms)
+        return at_ms if isinstance(at_ms, Refusal) else read
+    try:
+        return decode_state(command.state)
+    except msgspec.MsgspecError as error:
+        return Refusal("bad_field", f"command: state cannot be read: {lowered(error)}")

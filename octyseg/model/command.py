@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from octyseg.model.record import MAX_PROFILE_ID_BYTES
+from octyseg.model.record import MAX_EPOCH_MS, MAX_PROFILE_ID_BYTES
 from octyseg.model.refusal import Refusal
 from octyseg.model.structure import lowered
 
@@ -19,9 +19,12 @@ READY_KEY = b"\x00ready"
 
 ProfileId = Annotated[str, Meta(min_length=1)]
 SegmentId = Annotated[str, Meta(min_length=1)]
-Version = Annotated[int, Meta(ge=1)]
-# No instant lies before the epoch.
-Instant = Annotated[int, Meta(ge=0)]
+Version = Annotated[int, Meta(ge=1, lt=2**31)]
+# Epoch milliseconds: no instant lies before the epoch, nor where a state could not hold it.
+Instant = Annotated[int, Meta(ge=0, lt=MAX_EPOCH_MS)]
+Partition = Annotated[int, Meta(ge=0, lt=2**16)]
+# Of another partition below 0, see octyseg.engine.merging.
+Offset = Annotated[int, Meta(ge=-(2**61), lt=2**61)]
 
 MembershipReason = Literal["matched", "no_longer_matches", "imported", "removed_by_user"]
 
@@ -50,8 +53,8 @@ class Performed(Struct, frozen=True):
     `leaf` counts the performed leaves of the definition's conditions from 0, as they are written.
     """
 
-    leaf: Annotated[int, Meta(ge=0)]
-    entries: tuple[tuple[int, int], ...]
+    leaf: Annotated[int, Meta(ge=0, lt=2**31)]
+    entries: tuple[tuple[Instant, Offset], ...]
 
 
 class Backfill(Struct, frozen=True, tag="backfill", tag_field="type"):
@@ -60,7 +63,7 @@ class Backfill(Struct, frozen=True, tag="backfill", tag_field="type"):
     profile_id: ProfileId
     segment_id: SegmentId
     version: Version
-    below_offset: Annotated[int, Meta(ge=0)]
+    below_offset: Annotated[int, Meta(ge=0, lt=2**61)]
     performed: tuple[Performed, ...] = ()
 
 
@@ -69,7 +72,7 @@ class Ready(Struct, frozen=True, tag="ready", tag_field="type"):
 
     segment_id: SegmentId
     version: Version
-    below_offset: Annotated[int, Meta(ge=0)]
+    below_offset: Annotated[int, Meta(ge=0, lt=2**61)]
     webhook: bool = False
 
 
@@ -83,8 +86,8 @@ class Union(Struct, frozen=True, tag="union", tag_field="type"):
 
     profile_id: ProfileId
     child: ProfileId
-    partition: int
-    offset: int
+    partition: Partition
+    offset: Offset
     at_ms: Instant
     state: bytes
     by_command: bool = False
@@ -96,8 +99,8 @@ class Forward(Struct, frozen=True, tag="forward", tag_field="type"):
 
     profile_id: ProfileId
     child: ProfileId
-    partition: int
-    offset: int
+    partition: Partition
+    offset: Offset
     arrived_ms: Instant
     record: bytes
     path: tuple[str, ...] = ()

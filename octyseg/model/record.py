@@ -25,6 +25,9 @@ MAX_EVENT_TYPE_CHARACTERS = 60
 # Epoch milliseconds from 1973 to 5138; seconds lie below, micro- and nanoseconds above.
 MIN_EPOCH_MS = 10**11
 MAX_EPOCH_MS = 10**14
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+# What serializers of Confluent's schema registry put before a document: a zero, and four bytes that name its schema.
+_REGISTERED, _REGISTRY_HEADER = b"\0", 5
 NOT_IDS = frozenset({"", "null", "undefined"})
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
@@ -184,6 +187,9 @@ def _identity_refusal(key: bytes | None, profile_id: str) -> Refusal | None:
         return Refusal("bad_profile_id", f"profile_id is longer than {MAX_PROFILE_ID_BYTES} bytes: shorten it")
     if any(character < " " or "\x7f" <= character < "\xa0" for character in profile_id):
         return Refusal("bad_profile_id", "profile_id holds a control character: remove it")
+    if key == msgspec.json.encode(profile_id):
+        text = "the record's key is its profile_id in quotation marks: send it as text, not as JSON"
+        return Refusal("key_mismatch", text)
     if key != profile_id.encode():
         return Refusal("key_mismatch", "the record's key is not its profile_id: use the profile_id as key")
     return None
@@ -202,15 +208,26 @@ def _other_type(event: Event, value: bytes) -> InputRecord | Refusal:
     if decoder is None:
         return Refusal("unknown_type", f"type {event.type!r} is unknown: use event, profile, merge or erase")
     try:
-        return decoder(value)
+        record = decoder(value)
     except msgspec.ValidationError as error:
         return Refusal("bad_field", f"{event.type} record: {lowered(error)}")
+    try:
+        # As states are written, which keep what it says.
+        msgspec.msgpack.encode(record)
+    except OverflowError:
+        return Refusal("bad_number", f"{event.type} record: a whole number of more than 64 bits: send it as text")
+    return record
 
 
 def _second_look(key: bytes | None, value: bytes, error: Exception) -> InputRecord | Refusal:
-    """A record the decoder refused: mend what may be mended (byte order mark, leap second), else say why."""
-    if value.startswith(b"\xef\xbb\xbf"):
-        return decode(key, value[3:])
+    """A record the decoder refused: mend what may be mended, once, else say why.
+
+    That is a byte order mark, the header of a schema registry, and a leap second.
+    """
+    if value.startswith(_BYTE_ORDER_MARK) and not value.startswith(_BYTE_ORDER_MARK, len(_BYTE_ORDER_MARK)):
+        return decode(key, value[len(_BYTE_ORDER_MARK) :])
+    if value.startswith(_REGISTERED) and value.startswith(b"{", _REGISTRY_HEADER):
+        return decode(key, value[_REGISTRY_HEADER:])
     try:
         document = check_structure(value)
     except RefusedError as refused:
@@ -221,7 +238,7 @@ def _second_look(key: bytes | None, value: bytes, error: Exception) -> InputReco
     if isinstance(created_at, str) and "`$.created_at`" in str(error):
         if created_at[16:19] == ":60":
             document["created_at"] = created_at[:17] + "59.999" + created_at[19:].lstrip(".0123456789")
-            return decode(key, json.dumps(document).encode())
+            return decode(key, json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode())
         if "timezone" in str(error):
             return Refusal("no_zone", f"created_at {created_at!r} has no zone: end it with Z or an offset")
         return Refusal("bad_time", f"created_at {created_at!r} is not RFC 3339: send e.g. 2026-11-21T10:11:12.123Z")

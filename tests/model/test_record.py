@@ -17,6 +17,7 @@ from octyseg.model.record import (
 )
 from octyseg.model.refusal import Refusal
 from octyseg.model.structure import MAX_KEYS
+from tests.tries import tries
 
 ARRIVAL_MS = 1_780_000_000_000
 
@@ -152,6 +153,35 @@ def test_a_byte_order_mark_is_forgiven():
     assert isinstance(decode(b"p1", b"\xef\xbb\xbf" + line(event())), Event)
 
 
+@pytest.mark.parametrize("count", [2, 300, 600, 5_000])
+def test_more_of_them_are_no_json_however_many_they_are(count):
+    """As it was, a thousand of them ended whoever read the record, each time he read it."""
+    assert decode(b"p1", b"\xef\xbb\xbf" * count + line(event())).reason == "bad_json"
+
+
+def test_the_header_of_a_schema_registry_is_passed_over():
+    found = decode(b"p1", b"\x00\x00\x00\x00\x07" + line(event()))
+    assert isinstance(found, Event)
+    assert found == decode(b"p1", line(event()))
+
+
+@pytest.mark.parametrize(
+    "value", [b"\x00", b"\x00\x00\x00\x00\x07", b"\x00\x00\x00\x00\x07\x02\x0aada", b"\x00\x00\x00\x00\x07" * 9 + b"{}"]
+)
+def test_what_follows_such_a_header_is_a_json_document_or_nothing(value):
+    assert decode(b"p1", value).reason == "bad_json"
+
+
+def test_a_key_that_is_json_itself_is_told_so():
+    refusal = decode(b'"p1"', line(event()))
+    assert (refusal.reason, "in quotation marks" in refusal.message) == ("key_mismatch", True)
+
+
+def test_a_leap_second_makes_no_record_too_large():
+    document = event(created_at="2016-12-31T23:59:60Z", event_properties={"text": "\u00e9" * 10_000})
+    assert isinstance(decode(b"p1", json.dumps(document, ensure_ascii=False).encode()), Event)
+
+
 def test_a_leap_second_is_the_last_millisecond_before_the_next_minute():
     found = decode(b"p1", line(event(created_at="2016-12-31T23:59:60.5Z")))
     assert isinstance(found, Event)
@@ -178,6 +208,24 @@ def test_times_are_exact_to_the_millisecond():
 )
 def test_records_that_are_no_events_are_told_apart(kind, document):
     assert type(decode(b"p1", line(document))) is kind
+
+
+PIECES = st.sampled_from(
+    [
+        *(bytes([one]) for one in b'{}[],:"\\9-\n \0\xff'),
+        *(b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\0\0\0\0\1", b"1e400", b"NaN", b"null", b'"\\ud800"', b'{"a":'),
+        *(b'"profile_id":"p1"', b'"event_type":"a"', b'"event_properties":{}', b'"type":"profile"'),
+        *(b'"created_at":"2016-12-31T23:59:60Z"', b'"created_at":"9999-12-31T23:59:60-23:59"', line(event())),
+    ]
+)
+REPEATED = st.tuples(PIECES, st.sampled_from([1, 1, 1, 2, 17, 700, 2_000])).map(lambda both: both[0] * both[1])
+
+
+@tries(300)
+@given(st.lists(REPEATED, max_size=8).map(b"".join))
+def test_pieces_of_records_however_often_are_decoded_or_refused(value):
+    found = decode(b"p1", value)
+    assert isinstance(found, Event | Profile | Merge | Erase | Refusal)
 
 
 @given(st.binary(max_size=200))
@@ -208,3 +256,13 @@ def test_any_properties_within_the_limits_come_through_unchanged(properties, asc
     else:
         assert isinstance(found, Event)
         assert found.event_properties == properties
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**30])
+def test_attributes_hold_whole_numbers_that_a_state_can_hold(number):
+    """As it was, whoever applied the record ended, each time it was read."""
+    document = {"profile_id": "p1", "type": "profile", "profile_data": {"a": [{"id": number}]}}
+    assert reason(line(document)) == "bad_number"
+    document["profile_data"] = {"a": 2**64 - 1}
+    assert isinstance(decode(b"p1", line(document)), Profile)
+    assert isinstance(decode(b"p1", line(event(event_properties={"id": number}))), Event)
