@@ -49,16 +49,22 @@ class KafkaLog:
         )
         self._open.push_async_callback(self._admin.close)
         # Questions for offsets have a connection of their own: a reader's waits for news on its.
-        self._asker: AIOKafkaConsumer = await self._connection.started(
-            lambda: AIOKafkaConsumer(**options, isolation_level="read_committed")
-        )
-        self._open.push_async_callback(self._asker.stop)
+        self._asker = await self._connected("read_committed")
+        self._clock = await self._connected("read_uncommitted")
         self._open.push_async_callback(self._writer.close)
         self._topics = Topics(self._connection, self._admin)
 
     async def close(self) -> None:
         """Wait for appends under way and disconnect."""
         await self._open.aclose()
+
+    async def _connected(self, isolation_level: str) -> AIOKafkaConsumer:
+        options = self._connection.options()
+        asker: AIOKafkaConsumer = await self._connection.started(
+            lambda: AIOKafkaConsumer(**options, isolation_level=isolation_level)
+        )
+        self._open.push_async_callback(asker.stop)
+        return asker
 
     async def create_topics(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Make what is missing; returns the names made."""
@@ -79,19 +85,24 @@ class KafkaLog:
 
     async def ends(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
         """Where each partition ends for a reader: an open transaction is not yet part of it."""
-        _, ends = await self.ends_as_of([topic], partitions)
-        return {partition: ends[topic, partition] for partition in partitions}
+        await self._topics.require(topic, partitions)
+        places = [TopicPartition(topic, partition) for partition in partitions]
+        ends = await self._connection.ask("asking for ends", lambda: self._asker.end_offsets(places))
+        return {partition: ends[TopicPartition(topic, partition)] for partition in partitions}
 
     async def ends_as_of(
         self, topics: Sequence[str], partitions: Sequence[int]
     ) -> tuple[int, dict[tuple[str, int], int]]:
-        """The broker's time when the question was sent, and the ends: one request to each broker."""
+        """The broker's time when the question was sent, and the ends: one request to each broker.
+
+        What an open transaction has written had arrived by then, and nobody can read it yet: it is part of the ends.
+        """
         for topic in topics:
             await self._topics.require(topic, partitions)
         places = [TopicPartition(topic, partition) for topic in topics for partition in partitions]
 
         async def ask() -> tuple[int, dict[TopicPartition, int]]:
-            return self._writer.now_ms(), await self._asker.end_offsets(places)
+            return self._writer.now_ms(), await self._clock.end_offsets(places)
 
         now_ms, ends = await self._connection.ask("asking for ends", ask)
         return now_ms, {tuple(place): end for place, end in ends.items()}

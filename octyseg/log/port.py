@@ -129,7 +129,7 @@ class Log(Protocol):
         ...
 
     async def ends(self, topic: str, partitions: Sequence[int]) -> dict[int, int]:
-        """End offset of each partition, as of a moment after this call began."""
+        """End offset of each partition for a reader, as of a moment after this call began."""
         ...
 
     async def ends_as_of(
@@ -138,7 +138,8 @@ class Log(Protocol):
         """The log's time T and every end offset of these partitions of these topics.
 
         T is the time at which the question was sent, a lower bound and by the broker's clock; the
-        ends are as of a moment not before T. T is 0 while the log has not yet told its time.
+        ends are as of a moment not before T, with all that had arrived, also what cannot be read yet.
+        T is 0 while the log has not yet told its time.
         """
         ...
 

@@ -117,7 +117,7 @@ async def _look(
         starts = await log.starts(topic, numbers)
         committed = await log.committed(group_of(settings.namespace, stage), topic, numbers)
         # Last: what was committed lies before it then.
-        ends = await log.ends(topic, numbers)
+        _, ends = await log.ends_as_of([topic], numbers)
         for number in numbers:
-            found[stage, topic, number] = Look(max(committed[number] or 0, starts[number]), ends[number])
+            found[stage, topic, number] = Look(max(committed[number] or 0, starts[number]), ends[topic, number])
     return found

@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from octyseg.log.port import NewRecord
 from octyseg.log.topics import specs
+from octyseg.model.change import from_json
 from octyseg.model.outcome import MARKER_KEY, decode_marker, decode_outcome
 from octyseg.model.placement import partition_of
 from tests.kafka.reckoning import redis_equals, settled_verdict
@@ -156,6 +157,46 @@ async def test_what_a_client_that_spreads_keys_otherwise_puts_elsewhere_is_refus
     assert {dict(one.headers)["reason"] for one in letters} == {b"misplaced"}
     changes = [one for number in fleet.numbers for one in await fleet.records("tags", number)]
     assert {one.key.decode() for one in changes} == set(names) - set(strays)
+
+
+async def test_no_deadline_passes_while_a_transaction_may_hold_the_event_that_was_waited_for(quiet_fleet):
+    """Producers that commit every few minutes, as Flink does, have sent events that nobody can read yet."""
+    fleet = quiet_fleet
+    fleet.start("live-0")
+    fleet.start("tags-0")
+    here = [one for one in map("visitor-{}".format, range(100)) if partition_of(one, 8) == 0]
+    elsewhere = next(one for one in map("visitor-{}".format, range(100)) if partition_of(one, 8) == 1)
+
+    async def send(producer, event_type, profile_id):
+        value = {"profile_id": profile_id, "event_type": event_type, "event_properties": {}}
+        await producer.send_and_wait(fleet.topic("events"), json.dumps(value).encode(), profile_id.encode())
+
+    async def left():
+        changes = [from_json(one.value) for number in (0, 1) for one in await fleet.records("tags", number)]
+        return {one.profile_id for one in changes if one.segment_tag == "Left a checkout"}
+
+    await fleet.until(fleet.is_open, "every partition has an owner")
+    options = {"bootstrap_servers": fleet.broker.server}
+    async with (
+        AIOKafkaProducer(**options) as plain,
+        AIOKafkaProducer(**options, transactional_id=fleet.topic("shop")) as slow,
+    ):
+        for profile_id in (here[0], elsewhere):
+            await send(plain, "checkout_started", profile_id)
+        async with slow.transaction():
+            await send(slow, "order_completed", here[0])
+
+            async def is_late():
+                return elsewhere in await left()
+
+            await fleet.until(is_late, "the deadline has passed where nothing is open")
+        await send(plain, "checkout_started", here[1])
+
+        async def went_on():
+            return here[1] in await left()
+
+        await fleet.until(went_on, "time goes on after the commit")
+    assert await left() == {elsewhere, here[1]}
 
 
 async def test_a_topic_that_was_deleted_and_made_again_ends_workers_before_they_drop_anything(quiet_fleet):

@@ -122,6 +122,24 @@ async def test_transactions_are_read_when_committed_and_skipped_when_rolled_back
     assert end == 8, "each transaction ends with a mark that has an offset and no record"
 
 
+async def test_what_an_open_transaction_wrote_has_arrived_and_cannot_be_read(open_log, kafka_broker, topic_name):
+    log = await open_log()
+    topic = await made(log, topic_name())
+    await log.append(topic, 0, numbered(1))
+    async with (
+        AIOKafkaProducer(bootstrap_servers=kafka_broker.server, transactional_id=topic) as producer,
+        producer.transaction(),
+    ):
+        await producer.send_and_wait(topic, b"later", partition=0)
+        assert await log.ends(topic, [0]) == {0: 1}
+        assert (await log.ends_as_of([topic], [0]))[1] == {(topic, 0): 2}
+    # The commit is answered before its mark stands in the partition.
+    read = await batched_read(log, topic, 3)
+    assert [value for _, _, _, value, _ in read][1:] == [b"later"]
+    assert await log.ends(topic, [0]) == {0: 3}
+    assert (await log.ends_as_of([topic], [0]))[1] == {(topic, 0): 3}
+
+
 async def test_compacted_partitions_are_read_past_their_gaps_as_a_plain_consumer_reads_them(
     open_log, admin, kafka_broker, topic_name
 ):
