@@ -86,9 +86,9 @@ def _created_at(message: Mapping[str, Any], sent_at: object, now_ms: int) -> obj
     if at is None or sent is None:
         return message.get("timestamp")
     skew = EPOCH + MILLISECOND * now_ms - sent
-    if abs(skew) >= timedelta(milliseconds=_SKEW_MS):
-        at += skew
     try:
+        if abs(skew) >= timedelta(milliseconds=_SKEW_MS):
+            at += skew
         return rfc3339((at - EPOCH) // MILLISECOND)
     except (OverflowError, ValueError):
         return message.get("timestamp")
@@ -99,9 +99,9 @@ def _time(text: object) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # no time, or none that there is in UTC
         return None
-    return at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
 def _id(value: object) -> str | None:

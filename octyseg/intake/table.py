@@ -10,6 +10,7 @@ that a spreadsheet would take for a formula begins with an apostrophe.
 """
 
 import csv
+import math
 import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Literal, NamedTuple
@@ -128,4 +129,5 @@ def _value(cell: str) -> object:
     match = _NUMBER.fullmatch(cell)
     if match is None:
         return cell
-    return float(cell) if match[2] or match[3] else int(cell)
+    number = float(cell) if match[2] or match[3] else int(cell)
+    return number if math.isfinite(number) else cell

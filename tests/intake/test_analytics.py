@@ -91,3 +91,17 @@ def test_what_is_none_is_told(message):
     found = records(message, None, NOW_MS, "e")
     assert isinstance(found, Refused)
     assert found.text
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "sent_at"),
+    [
+        ("0001-01-01T00:00:00+23:59", AT),
+        ("9999-12-31T23:59:59Z", "2020-01-01T00:00:00Z"),
+        (AT, "9999-12-31T23:59:59-23:59"),
+    ],
+)
+def test_times_at_the_ends_of_the_calendar_are_answered_too(timestamp, sent_at):
+    """As it was, the whole batch was answered as an error of the server, and sent again."""
+    message = {"type": "track", "userId": "u", "event": "seen", "timestamp": timestamp}
+    assert isinstance(records(message, sent_at, NOW_MS, "e"), Refused) == (timestamp != AT)

@@ -29,6 +29,11 @@ def test_cells_are_read_as_they_look():
     }
 
 
+def test_a_number_that_no_double_can_hold_stays_text():
+    (row,) = read("profiles", "customer_id,profile_data>>a\nc,1e999\n")
+    assert row.fields["profile_data"] == {"a": "1e999"}
+
+
 def test_empty_cells_say_nothing():
     (row,) = read("profiles", "customer_id,has_charged,profile_data>>a,status\nc,,,\n")
     assert row == Row(2, {"customer_id": "c"})
