@@ -3,6 +3,7 @@
 Under `compat: octy` a string of a definition also matches a number or boolean of the same text.
 """
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ import msgspec
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _MISSING = object()
+# Longer ones are kept as a digest; text in JSON has quotation marks, so none looks like one.
+_LONGEST_CORRELATION = 128
 
 
 def matches(wanted: Mapping[str, Any], properties: Mapping[str, Any], as_text: bool) -> bool:
@@ -42,7 +45,8 @@ def correlation_of(name: str, properties: Mapping[str, Any]) -> str | None:
     value = properties[name]
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return _encode(value).decode()
+    text = _encode(value)
+    return text.decode() if len(text) <= _LONGEST_CORRELATION else hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def _same_text(wanted: Any, found: Any) -> bool:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from octyseg.engine import attributes, dynamic
+from octyseg.engine.bounds import CHILDREN_KNOWN, OPEN_INSTANCES
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.dynamic import Noticed, Stand, Trigger
 from octyseg.engine.interests import inaction_key
@@ -94,7 +95,7 @@ def unite(subject: Subject, child: ProfileState, union: Union, catalog: Catalog,
     for segment_id, until_ms in child.cooling.items():
         state.cooling[segment_id] = max(until_ms, state.cooling.get(segment_id, 0))
     entered_ms = _unite_tags(subject, child, union, catalog)
-    state.instances = list(_united_instances(state, child, catalog))
+    state.instances = sorted(_united_instances(state, child, catalog), key=lambda one: one.anchor_ms)[-OPEN_INSTANCES:]
     state.sequence += 1
     _count_on(subject, child, union, stand)
     for segment_id, at_ms in entered_ms.items():
@@ -179,7 +180,10 @@ def take_note(state: ProfileState, command: Union | Forward) -> None:
 
 
 def _know(state: ProfileState, child: str, *offsets: int) -> None:
-    state.united[child] = sorted({*state.united.get(child, ()), *offsets})[-_OFFSETS_KNOWN:]
+    # Last, because the first to come is the first to go.
+    state.united[child] = sorted({*state.united.pop(child, ()), *offsets})[-_OFFSETS_KNOWN:]
+    while len(state.united) > CHILDREN_KNOWN:
+        del state.united[next(iter(state.united))]
 
 
 def _identity(command: Union) -> str:

@@ -6,14 +6,14 @@ A repeat is known by its offset, one from another partition by its child and the
 
 import msgspec
 
-from octyseg.engine import forwarded, membership, merging
+from octyseg.engine import attributes, forwarded, membership, merging
 from octyseg.engine.decision import Record
 from octyseg.engine.dynamic import Trigger
 from octyseg.engine.profiles import Profiles
 from octyseg.engine.state import ProfileState, decode_state
 from octyseg.engine.subject import Subject
 from octyseg.model import command as commands
-from octyseg.model.record import Erase, InputRecord, Merge, decode, epoch_ms
+from octyseg.model.record import Erase, InputRecord, Merge, Profile, decode, epoch_ms
 from octyseg.model.refusal import Refusal
 from octyseg.model.structure import lowered
 
@@ -142,6 +142,8 @@ class Obeying:
             return True
         if merging.was_taken_over(state, command):
             return False
+        if isinstance(handed, Profile) and (refusal := attributes.refusal(state, handed)) is not None:
+            return refusal
         state.merged_into = state.handing = None
         state.commands_offset, subject.now_ms = source.offset, source.timestamp
         subject.touch()

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from itertools import compress
 
 from octyseg.engine import attributes, deadlines, merging, repeats, sequence
+from octyseg.engine.bounds import CHANGES_TOLD_AT_ONCE
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.decision import Decided, Record, Refused
 from octyseg.engine.dynamic import Trigger
@@ -169,6 +170,8 @@ class Partition(Profiles):
                 subject, picked, (at_ms, record.offset), trigger, mark=mark, clock_ms=self.clock_ms
             )
             self.shelf.schedule(event.profile_id, due_ms)
+        if len(subject.changes) >= CHANGES_TOLD_AT_ONCE:
+            self.tell(subject)
 
     def _apply(self, record: InputRecord | Refusal, source: Record, topic: str) -> Refusal | None:
         """One record of any kind; the refusal when it cannot be applied."""
@@ -200,6 +203,8 @@ class Partition(Profiles):
             self.counts["applied_before"] += 1
             return None
         if type(record) is Merge and (refusal := merging.refusal(record, state)) is not None:
+            return refusal
+        if type(record) is Profile and (refusal := attributes.refusal(state, record)) is not None:
             return refusal
         state.events_offset, state.arrived_at_ms = source.offset, source.timestamp
         subject.now_ms = source.timestamp

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from octyseg.engine import deadlines
+from octyseg.engine.bounds import fitted
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.decision import Decided, Refused
 from octyseg.engine.following import Following
@@ -42,6 +43,7 @@ class Profiles:
         self.following = Following(rules, epoch)
         self.following.adopt(catalog)
         self.held: dict[str, Subject] = {}
+        self._outcomes: list[tuple[str, Outcome]] = []
         self.counts: Counter[str] = Counter()
         self._sweep_told = False
 
@@ -233,7 +235,6 @@ class Profiles:
 
     def decided(self, refused: list[Refused]) -> Decided:
         """Encode what was held, put it back, and say what came of it."""
-        outcomes: list[tuple[str, Outcome]] = []
         changed: list[str] = []
         for profile_id, subject in self.held.items():
             state = subject.state
@@ -242,21 +243,11 @@ class Profiles:
                 continue
             if not subject.touched and profile_id not in self.shelf:
                 continue
-            encoded = encode_state(state)
+            encoded = self.tell(subject) if subject.touched else fitted(state)
             self.shelf.put(profile_id, encoded, stub=subject.erased)
-            if not subject.touched:
-                continue
-            changed.append(profile_id)
-            outcome = Outcome(
-                self.epoch,
-                state.events_offset,
-                state.commands_offset,
-                state.sequence,
-                tuple(subject.changes),
-                None if subject.erased else encoded,
-                subject.shown,
-            )
-            outcomes.append((profile_id, outcome))
+            if subject.touched:
+                changed.append(profile_id)
+        outcomes, self._outcomes = self._outcomes, []
         self.shelf.mark_dirty(changed)
         self.held.clear()
         self._look_at_spent()
@@ -265,6 +256,12 @@ class Profiles:
         return Decided(outcomes, refused, counts, sent)
 
     # How it does that.
+
+    def tell(self, subject: Subject) -> bytes:
+        """Make an outcome of what the profile is now and its changes until now; its state, encoded."""
+        encoded = fitted(subject.state)
+        self._outcomes.append((subject.profile_id, subject.outcome(self.epoch, encoded)))
+        return encoded
 
     def _let_go(self, subject: Subject) -> None:
         """A merged profile need not hand itself over again once its input is committed."""

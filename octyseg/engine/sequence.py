@@ -18,6 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from octyseg.engine.bounds import OPEN_INSTANCES
 from octyseg.engine.interests import Parts, Played, inaction_key
 from octyseg.engine.matching import correlation_of
 from octyseg.engine.rules import INACTIONS, PARALLEL_INSTANCES, SIGHTINGS, Rules
@@ -191,6 +192,8 @@ def _open(subject: Subject, segment: Segment, mine: list[Instance], event: Happe
         subject.state.instances.remove(instance)
     elif segment.on_repeat == "parallel" and len(running) >= PARALLEL_INSTANCES:
         _give_up(subject, segment, mine, running[0])
+    if len(subject.state.instances) > OPEN_INSTANCES:
+        del subject.state.instances[0]
 
 
 def _give_up(subject: Subject, segment: Segment, mine: list[Instance], instance: Instance) -> None:

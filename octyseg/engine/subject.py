@@ -12,6 +12,7 @@ from msgspec import Struct
 from octyseg.engine.conditions import admits
 from octyseg.engine.state import ProfileState, Tag
 from octyseg.model.change import Kind, Reason, TagChange, change_id
+from octyseg.model.outcome import Outcome
 from octyseg.model.segment import Segment
 
 
@@ -44,6 +45,20 @@ class Subject(Struct, eq=False, gc=False):
     def touch(self) -> None:
         """Anything of it may be another than before."""
         self.touched = self.shown = True
+
+    def outcome(self, epoch: int, encoded: bytes) -> Outcome:
+        """What it came to, by its encoded state; changes that come after it are another outcome's."""
+        state, changes = self.state, tuple(self.changes)
+        self.changes = []
+        return Outcome(
+            epoch,
+            state.events_offset,
+            state.commands_offset,
+            state.sequence,
+            changes,
+            None if self.erased else encoded,
+            self.shown,
+        )
 
     def tag(self, segment_id: str) -> Tag | None:
         """The tag of a segment, if the profile carries it."""

@@ -30,7 +30,9 @@ class People:
         elif isinstance(record, Merge):
             self._merge(profile_id, self.of(record.into))
         else:
-            attributes.apply(self._states.setdefault(profile_id, ProfileState()), record, at_ms)
+            state = self._states.setdefault(profile_id, ProfileState())
+            if attributes.refusal(state, record) is None:
+                attributes.apply(state, record, at_ms)
 
     def of(self, profile_id: str) -> str:
         """Who the profile is now."""

@@ -31,6 +31,7 @@ from octyseg.model.record import (
     MAX_PROFILE_ID_BYTES,
     MAX_RECORD_BYTES,
     NOT_IDS,
+    EventId,
     epoch_ms,
 )
 from octyseg.model.refusal import Refusal
@@ -52,7 +53,7 @@ class PlainEvent(Struct, gc=False, kw_only=True):
     event_type: Annotated[str, Meta(min_length=1, max_length=MAX_EVENT_TYPE_CHARACTERS)]
     event_properties: dict[str, Any]
     created_at: Annotated[datetime, Meta(tz=True)] | int
-    event_id: str | None = None
+    event_id: EventId | None = None
     type: str | None = None
 
 

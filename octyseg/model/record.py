@@ -22,6 +22,7 @@ MAX_RECORD_BYTES = 32 * 1024
 MAX_LISTS = MAX_DEPTH - 3
 MAX_PROFILE_ID_BYTES = 256
 MAX_EVENT_TYPE_CHARACTERS = 60
+MAX_EVENT_ID_CHARACTERS = 256
 # Epoch milliseconds from 1973 to 5138; seconds lie below, micro- and nanoseconds above.
 MIN_EPOCH_MS = 10**11
 MAX_EPOCH_MS = 10**14
@@ -33,6 +34,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 
 Instant = Annotated[datetime, Meta(tz=True)] | int | None
+EventId = Annotated[str, Meta(max_length=MAX_EVENT_ID_CHARACTERS)]
 
 
 class Event(Struct, gc=False):
@@ -42,7 +44,7 @@ class Event(Struct, gc=False):
     event_type: str = ""
     event_properties: dict[str, Any] | None = None
     created_at: Instant = None
-    event_id: str | None = None
+    event_id: EventId | None = None
     type: str | None = None
 
 

@@ -44,7 +44,7 @@ def _shown(one: Record) -> dict[str, Any]:
         "source": f"{headers.get('partition')}/{headers.get('offset')}",
         "key": None if one.key is None else _text(one.key),
         "value": _text(value[:MOST_SHOWN_BYTES]),
-        "value_bytes": len(value),
+        "value_bytes": int(headers.get("value_bytes", len(value))),
     }
 
 

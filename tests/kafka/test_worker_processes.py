@@ -236,11 +236,19 @@ async def test_a_bad_record_is_put_aside_byte_for_byte_and_its_neighbours_count(
     bad = [(b"ada", nobodys[:40]), (b"ada", b"\xff\x00\xfe"), (None, nobodys), (b"bob", None)]
     number = partition_of("ada", len(fleet.numbers))
     await fleet.log.append(fleet.topic("events"), number, [NewRecord(key, value) for key, value in bad])
+    # Compressed, it is small enough for the broker, and as it is it is too large for any letter.
+    huge = b"x" * 3_000_000
+    options = {"compression_type": "zstd", "max_request_size": 10_000_000}
+    async with AIOKafkaProducer(bootstrap_servers=fleet.broker.server, **options) as producer:
+        await producer.send_and_wait(fleet.topic("events"), huge, b"ada", number)
     await shop(fleet)
     verdict = await settled_verdict(fleet)
     assert not verdict.faults, verdict.examples[:3]
-    assert verdict.events == EVENTS + len(bad)
+    assert verdict.events == EVENTS + len(bad) + 1
     letters = await fleet.records("deadletter", 0)
+    *letters, beginning = letters
+    assert beginning.value == huge[:900_000]
+    assert dict(beginning.headers)["value_bytes"] == b"3000000"
     assert [(letter.key, letter.value) for letter in letters] == bad
     for offset, letter in enumerate(letters):
         headers = dict(letter.headers)

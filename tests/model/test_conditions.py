@@ -109,6 +109,8 @@ REFUSED = {
     "remove it, known here are operator, segment",
     "{performed: charged, count: {atLeast: 0}}": "5:38: Regulars: condition: a count is below 1: "
     "write at_most 0, or exactly 0, for an event that never came",
+    "{performed: charged, count: {atLeast: 1001}}": "5:38: Regulars: condition: a count is above 1,000: "
+    "so many events of a profile are counted at most",
     "{performed: charged, count: {exactly: 1, atMost: 2}}": "5:38: Regulars: condition: exactly stands alone: "
     "remove at_least and at_most",
     "{performed: charged, count: {atLeast: 3, atMost: 2}}": "5:38: Regulars: condition: "

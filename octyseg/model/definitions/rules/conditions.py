@@ -16,6 +16,7 @@ from octyseg.model.definitions.spelling import Finding
 
 MAX_CONDITIONS = 100
 MAX_SPAN_DAYS = 3650
+MAX_COUNT = 1_000
 _DAYS = {"days": 1, "hours": 24, "minutes": 24 * 60}
 _OBJECTS = ("profile_data", "platform_info")
 
@@ -104,6 +105,8 @@ def _count(draft: Draft) -> Iterator[Finding]:
     least, most, exact = draft.whole("at_least"), draft.whole("at_most"), draft.whole("exactly")
     if any(number is not None and number < 0 for number in (least, most, exact)) or least == 0:
         yield draft.path, "a count is below 1: write at_most 0, or exactly 0, for an event that never came"
+    elif any(number is not None and number > MAX_COUNT for number in (least, most, exact)):
+        yield draft.path, f"a count is above {MAX_COUNT:,}: so many events of a profile are counted at most"
     elif exact is not None and (least is not None or most is not None):
         yield draft.path, "exactly stands alone: remove at_least and at_most"
     elif least is not None and most is not None and least > most:
