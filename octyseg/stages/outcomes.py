@@ -62,8 +62,7 @@ class Fence:
             outcome = decode_outcome(value)
             return Entry(record.offset, key.decode(), outcome) if self._is_valid(outcome.epoch) else None
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            msg = f"outcome at offset {record.offset} cannot be read ({error}): is it of a newer octyseg?"
-            raise LogDamaged(msg) from error
+            raise unreadable(record.offset, error) from error
 
     def walk(self, batch: Iterable[Record], position: int) -> Iterator[Entry | Swept]:
         """The valid entries of a batch from a position on; a batch is fetched whole and may begin before it."""
@@ -79,6 +78,11 @@ class Fence:
             return False
         self.epoch = epoch
         return True
+
+
+def unreadable(offset: int, error: Exception) -> LogDamaged:
+    """What to say of an outcome that this octyseg cannot read."""
+    return LogDamaged(f"outcome at offset {offset} cannot be read ({error}): is it of a newer octyseg?")
 
 
 def state_in(profile_id: str, encoded: bytes) -> ProfileState:

@@ -7,6 +7,7 @@ already lost the partition.
 
 import asyncio
 
+import msgspec
 from msgspec import Struct
 
 from octyseg import logs, metrics
@@ -29,6 +30,7 @@ from octyseg.model.outcome import (
     decode_outcome,
     decode_state_record,
 )
+from octyseg.stages.outcomes import unreadable
 
 RECORDS_BETWEEN_YIELDS = 2_000
 
@@ -142,7 +144,10 @@ async def read_outcomes(log: Log, outcomes_topic: str, partition: int, stop: int
         count += 1
         if count % RECORDS_BETWEEN_YIELDS == 0:
             await asyncio.sleep(0)
-        _fold_outcome(restored, record)
+        try:
+            _fold_outcome(restored, record)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise unreadable(record.offset, error) from error
     restored.outcomes_offset = max(stop, restored.outcomes_offset)
 
 
@@ -159,26 +164,27 @@ def _state_in(record: Record) -> tuple[int | None, Newest | None]:
 
 
 def _fold_outcome(restored: Restored, record: Record) -> None:
-    assert record.key is not None
-    assert record.value is not None
-    if record.key == CLAIM_KEY:
-        claim = decode_claim(record.value, record.timestamp)
+    key, value = record.key, record.value
+    if key is None or value is None:
+        return  # none of ours
+    if key == CLAIM_KEY:
+        claim = decode_claim(value, record.timestamp)
         restored.epoch = max(restored.epoch, claim.epoch)
         restored.claims.append(claim)
         return
-    if record.key == SWEPT_KEY:
+    if key == SWEPT_KEY:
         return
-    if record.key == ADOPTED_KEY:
-        adopted = decode_adopted(record.value)
+    if key == ADOPTED_KEY:
+        adopted = decode_adopted(value)
         if adopted.epoch >= restored.epoch:
             restored.adopted[adopted.segment_id] = adopted
         return
-    outcome = decode_outcome(record.value)
+    outcome = decode_outcome(value)
     if outcome.epoch < restored.epoch:
         metrics.VOID_OUTCOMES.labels("live").inc()
         return
     restored.epoch = outcome.epoch
-    profile_id = record.key.decode()
+    profile_id = key.decode()
     if not restored.keeps(profile_id):
         return
     newest = Newest(outcome.epoch, outcome.state, outcome.sequence, outcome.events_offset, outcome.commands_offset)

@@ -198,3 +198,12 @@ async def test_a_topic_that_was_made_again_is_not_taken_for_the_one_that_was_rea
         await town.owner()
     claims = await town.claims()
     assert len(claims) == (0 if topic == "outcomes" else 1), "nobody claimed it"
+
+
+async def test_a_record_of_somebody_else_among_outcomes_is_passed_over_or_named(town):
+    await owner_that_knows(town, "ada")
+    await town.log.append(NAMESPACE + "outcomes", 0, [NewRecord(None, b"hello"), NewRecord(b"ada", None)])
+    assert list((await town.restored()).profiles) == ["ada"]
+    offset = (await town.log.append(NAMESPACE + "outcomes", 0, [NewRecord(b"ada", b"hello")])).first_offset
+    with pytest.raises(LogDamaged, match=f"outcome at offset {offset} cannot be read"):
+        await town.owner()
