@@ -13,7 +13,7 @@ Commands come from a log of their own and move no clock: an event that arrived b
 State stays encoded until a profile is touched; a record no definition names never touches it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import compress
 
 from octyseg.engine import attributes, deadlines, merging, repeats, sequence
@@ -83,6 +83,18 @@ class Partition(Profiles):
                 refused.append(Refused(record, refusal))
         return self.decided(refused)
 
+    def _pass_each(self, arrivals: Sequence[int]) -> None:
+        """Move the clock on to each of these instants in turn."""
+        latest_ms = max(arrivals, default=0)
+        if latest_ms <= self.clock_ms:
+            return
+        due_ms = self.shelf.next_due()
+        if due_ms is None or due_ms >= latest_ms:
+            self.clock_ms = latest_ms
+            return
+        for arrived_ms in arrivals:
+            self.pass_to(arrived_ms)
+
     def _feed_lot(self, topic: str, some: Some, refused: list[Refused]) -> None:
         """A lot of plain events: most are of a type no definition cares for, and cost a look-up."""
         records, arrivals, events, event_types, alone = some
@@ -95,7 +107,7 @@ class Partition(Profiles):
         passed = 0
         for place in compress(range(len(wanted)), wanted):
             if arrivals[place] > self.clock_ms or goes_back:
-                self.pass_each(arrivals[passed : place + 1])
+                self._pass_each(arrivals[passed : place + 1])
                 passed = place + 1
             event, interests = events[place], wanted[place]
             if event is None or interests is None:
@@ -104,7 +116,7 @@ class Partition(Profiles):
                 at = event.created_at
                 at_ms = at if isinstance(at, int) else (at - EPOCH) // MILLISECOND
                 self._apply_event(event, interests, records[place], at_ms, topic)
-        self.pass_each(arrivals[passed:])
+        self._pass_each(arrivals[passed:])
 
     def _feed_each(self, topic: str, records: Iterable[Record], refused: list[Refused]) -> None:
         """Records of any kind, each decoded alone."""

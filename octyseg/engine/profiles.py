@@ -6,7 +6,6 @@ deadlines. What changed while profiles were in hand is told by `decided`.
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
 
 from octyseg.engine import deadlines
 from octyseg.engine.bounds import fitted
@@ -46,6 +45,8 @@ class Profiles:
         self._outcomes: list[tuple[str, Outcome]] = []
         self.counts: Counter[str] = Counter()
         self._sweep_told = False
+        # A tick has left something that was due.
+        self.is_behind = False
 
     def __len__(self) -> int:
         """How many profiles the partition remembers."""
@@ -105,9 +106,15 @@ class Profiles:
         """How far dynamic segments have come, as far as it has to be appended now."""
         return self.following.handovers.take_news()
 
-    def tick(self, clock_ms: int, sweep: int = 500) -> Decided:
-        """Let time pass up to `clock_ms` and sweep at most `sweep` profiles."""
-        self.pass_to(clock_ms)
+    def tick(self, clock_ms: int, sweep: int = 500, most: int | None = None) -> Decided:
+        """Let time pass up to `clock_ms` and sweep at most `sweep` profiles.
+
+        Of those for whom something is due at most `most` are looked at; while `is_behind`, call again before
+        anything else.
+        """
+        if clock_ms > self.clock_ms or self.is_behind:
+            self.clock_ms = max(self.clock_ms, clock_ms)
+            self._do_due(most)
         while self._unswept and sweep > 0:
             sweep -= 1
             profile_id = self._unswept[-1]
@@ -182,23 +189,14 @@ class Profiles:
             self.following.settle(subject, self.clock_ms)
         return subject
 
-    def pass_each(self, arrivals: Sequence[int]) -> None:
-        """Move the clock on to each of these instants in turn."""
-        latest_ms = max(arrivals, default=0)
-        if latest_ms <= self.clock_ms:
-            return
-        due_ms = self.shelf.next_due()
-        if due_ms is None or due_ms >= latest_ms:
-            self.clock_ms = latest_ms
-            return
-        for arrived_ms in arrivals:
-            self.pass_to(arrived_ms)
-
     def pass_to(self, clock_ms: int) -> None:
         """Move the clock on and do what falls due on the way, in the order of the deadlines."""
-        if clock_ms <= self.clock_ms:
-            return
-        self.clock_ms = clock_ms
+        if clock_ms > self.clock_ms:
+            self.clock_ms = clock_ms
+            self._do_due()
+
+    def _do_due(self, most: int | None = None) -> None:
+        clock_ms, self.is_behind = self.clock_ms, False
         while (profile_id := self.shelf.pop_due(clock_ms)) is not None:
             subject = self.take(profile_id)
             subject.now_ms = clock_ms
@@ -217,6 +215,11 @@ class Profiles:
                 self.await_commit(profile_id, subject.state)
             else:
                 self.shelf.schedule(profile_id, due_again_ms)
+            most = None if most is None else most - 1
+            if most == 0:
+                due_ms = self.shelf.next_due()
+                self.is_behind = due_ms is not None and due_ms < clock_ms
+                return
 
     def next_due_of(self, state: ProfileState) -> int | None:
         """The instant the clock must pass before time changes anything for this profile; None: never."""

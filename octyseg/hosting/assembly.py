@@ -36,7 +36,8 @@ NEED_REDIS: frozenset[StageName] = frozenset({"projection", "webhooks"})
 def live_stage(settings: Settings, log: Log) -> "LiveStage":
     """The live stage; it needs no Redis."""
     from octyseg.hosting.rules import rules_of
-    from octyseg.stages.live import LiveConfig, LiveStage
+    from octyseg.stages.live import LiveStage
+    from octyseg.stages.live_config import LiveConfig
 
     config = LiveConfig(
         rules=rules_of(settings),

@@ -16,7 +16,6 @@ from msgspec import Struct
 
 from octyseg import metrics
 from octyseg.engine.partition import Partition
-from octyseg.engine.rules import Rules
 from octyseg.log.port import Chunk, Log, NewRecord
 from octyseg.model.outcome import ADOPTED_KEY, SWEPT_KEY, Swept, encode
 from octyseg.stages import deadletter, handing, opening
@@ -24,6 +23,7 @@ from octyseg.stages.catalog import CatalogSource
 from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.decisions import Decisions
 from octyseg.stages.flush import Flush
+from octyseg.stages.live_config import LiveConfig
 from octyseg.stages.ownership import Identity, Ownership
 
 logger = structlog.get_logger(__name__)
@@ -33,19 +33,6 @@ RECORDS_PER_FEED = 500
 FOLLOW_AT_MOST_EVERY_S = 0.002
 # Multiples of it, modulo one, leave even gaps however many partitions there are: flushes do not come together.
 GOLDEN = 0.6180339887
-
-
-class LiveConfig(Struct, frozen=True, kw_only=True):
-    """How a live stage works; `instance_id` names the worker slot, times are in seconds."""
-
-    rules: Rules = Rules()
-    instance_id: str = "live-0"
-    ask_every_s: float = 1.0
-    ask_when_due_every_s: float = 0.05
-    follow_every_s: float = 0.25
-    flush_every_s: float = 60.0
-    flush_every_profiles: int = 100_000
-    sweep_batch: int = 500
 
 
 class _Open(Struct, eq=False):
@@ -163,6 +150,8 @@ class LiveStage:
                 for lot, first in enumerate(records):
                     if lot:
                         await asyncio.sleep(0)
+                    elif chunk.topic == self._events and (held.engine.next_due() or first.timestamp) < first.timestamp:
+                        decisions = await self._let_pass(held, first.timestamp, 0)
                     some = chain((first,), islice(records, RECORDS_PER_FEED - 1))
                     decisions.add(
                         held.engine.feed(chunk.topic, some) if chunk.topic == self._events else held.engine.obey(some)
@@ -259,14 +248,26 @@ class LiveStage:
         async with held.lock:
             if self._open.get(held.number) is not held:
                 return  # closed while it waited: it may be another's by now
-            decisions = Decisions()
-            decisions.add(held.engine.tick(told_ms, self._config.sweep_batch))
-            await self._write(held, decisions)
+            await self._write(held, await self._let_pass(held, told_ms, self._config.sweep_batch))
             self._pass_by("live.ticked")
             swept = held.engine.take_swept()
             if swept:
                 record = NewRecord(SWEPT_KEY, encode(Swept(held.ownership.epoch, swept)))
                 await held.ownership.append([record])
+
+    async def _let_pass(self, held: _Open, clock_ms: int, sweep: int) -> Decisions:
+        """Let time pass, so many profiles at a time: a million may have waited for the same minute.
+
+        What the last of them came to has still to be written.
+        """
+        while True:
+            decisions = Decisions()
+            decisions.add(held.engine.tick(clock_ms, sweep, self._config.due_at_once))
+            if not held.engine.is_behind:
+                return decisions
+            await self._write(held, decisions)
+            self._pass_by("live.ticked")
+            await asyncio.sleep(0)
 
     async def _write(self, held: _Open, decisions: Decisions) -> None:
         """Append what was decided and wait for the acknowledgement."""

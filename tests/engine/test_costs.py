@@ -6,7 +6,7 @@ from octyseg.engine import interests
 from octyseg.engine import profiles as profiles_module
 from octyseg.engine.shelf import ALARMS_TO_SPARE, Shelf
 from octyseg.model.segment import Step
-from tests.engine.story import Told, left_cart, segment
+from tests.engine.story import START_MS, Told, left_cart, segment
 
 
 class Counted:
@@ -109,6 +109,16 @@ def test_a_sweep_looks_at_no_more_profiles_a_tick_than_it_is_given(decodes):
         assert decodes.calls - before == 10
     told.tick(1, sweep=10)
     assert decodes.calls == 30
+
+
+def test_a_tick_looks_at_no_more_profiles_that_are_due_than_it_is_given():
+    told = Told(left_cart())
+    told.feed(*(told.write.event("add", 0, profile=f"p{number}") for number in range(5)))
+    for count in (2, 2, 1):
+        assert len(told.tick(500, most=2)) == count
+        assert told.partition.is_behind == (count == 2)
+    assert told.partition.clock_ms == START_MS + 500
+    assert told.tick(500, most=2) == []
 
 
 def test_alarms_that_earlier_ones_took_the_place_of_do_not_pile_up():

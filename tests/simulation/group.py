@@ -7,7 +7,8 @@ heard of, ending who failed. It asks the world for the time, the log and the pla
 import asyncio
 
 from octyseg.errors import Fenced, LogUnavailable, TwinFound
-from octyseg.stages.live import LiveConfig, LiveStage
+from octyseg.stages.live import LiveStage
+from octyseg.stages.live_config import LiveConfig
 from tests.simulation.process import NAMESPACE, Process
 from tests.simulation.process_log import ProcessLog
 from tests.simulation.triggers import Armed, Crashed

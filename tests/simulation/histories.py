@@ -85,6 +85,7 @@ def plan_of(seed):
         "ask_every_s": random.choice((0.0, 0.0, 0.05)),
         "flush_every_s": random.choice((0.0, 0.1, 0.5, 1e6)),
         "sweep_batch": random.choice((1, 500)),
+        "due_at_once": (1, 2, 5_000)[seed % 3],
         "clock_rates": random.choice(((1.0,), (1.0, 0.5, 3.0))),
     }
     actions = _Script(random, partitions, slots, segments).write()

@@ -7,7 +7,8 @@ import pytest
 from octyseg.engine.catalog import Catalog
 from octyseg.log.port import NewRecord
 from octyseg.model.segment import Segment, Step
-from octyseg.stages.live import LiveConfig, LiveStage
+from octyseg.stages.live import LiveStage
+from octyseg.stages.live_config import LiveConfig
 from octyseg.stages.restore import read_states
 from tests.projection.story import NAMESPACE, START_MS, new_log, read_all
 

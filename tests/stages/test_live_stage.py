@@ -232,3 +232,28 @@ async def test_of_a_partition_that_was_closed_this_process_tells_nothing_more(to
     assert told() == ["octyseg_clock_lag_seconds", "octyseg_profiles", "octyseg_waiting_profiles"]
     await worker.close(0)
     assert told() == []
+
+
+@pytest.mark.parametrize("how", ["a tick", "a record after a silence"])
+async def test_what_is_due_at_one_instant_is_told_part_by_part(town, how):
+    """As it was, a quarter of a million deadlines of one minute held the loop for five seconds, heartbeats too."""
+    worker = await town.owner(segments=(LEFT,), due_at_once=2)
+    for number in range(5):
+        await town.event("add", f"p{number}")
+    await worker.read()
+    sizes, append = [], town.log.append
+
+    async def noted(topic, partition, records):
+        sizes.append(len(records))
+        return await append(topic, partition, records)
+
+    town.clock.now_ms += 500
+    if how == "a tick":
+        town.log.append = noted
+        await worker.tick()
+    else:
+        await town.event("noise")
+        town.log.append = noted
+        await worker.read()
+    assert sizes == [2, 2, 1]
+    assert await town.changes() == [("added", "matched", 100)] * 5

@@ -9,7 +9,8 @@ from octyseg.log.port import NewRecord, read_through
 from octyseg.log.topics import specs
 from octyseg.model.outcome import CLAIM_KEY, SWEPT_KEY, decode_claim, decode_outcome, decode_swept
 from octyseg.model.segment import Segment, Step
-from octyseg.stages.live import LiveConfig, LiveStage
+from octyseg.stages.live import LiveStage
+from octyseg.stages.live_config import LiveConfig
 from octyseg.stages.restore import read_outcomes, read_states
 from tests.simulation.process import NAMESPACE, Process
 from tests.simulation.process_log import ProcessLog
