@@ -8,6 +8,7 @@ import uuid
 from base64 import b64decode
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from urllib.parse import quote
 
 import pyarrow.dataset as ds
 import pytest
@@ -214,3 +215,11 @@ def removals(receiver, secret, profile_id):
         assert digest in [b64decode(one.removeprefix("v1,")) for one in names["webhook-signature"].split()]
         found.add(told["data"]["segment_tag"])
     return found
+
+
+@pytest.mark.parametrize("path", ["profiles/{}", "segments/no such/members/{}"])
+def test_what_is_no_id_is_not_found_whatever_it_holds(client, path):
+    """A line feed ended the path, and another route said that its method is none."""
+    for profile_id in ("no-such", "no/such", "no\nsuch", "no\r\nsu/ch"):
+        answer = client.get(f"/v2/{path.format(quote(profile_id, safe=''))}")
+        assert answer.status_code == 404, answer.text

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import StreamingResponse
 
 from octyseg.api.door import READ, Open, Writing
+from octyseg.api.ids import PROFILE_ID
 from octyseg.api.problems import Rejected
 from octyseg.api.v2.pages import After, Limit, Page, opened, page
 from octyseg.api.v2.segments import SegmentName
@@ -98,7 +99,7 @@ async def change(
     return lists.shown(await lists.change(access, name, verb, lists.rows_of(given.profile_ids), anchor=anchor))
 
 
-@router.get("/members/{profile_id:path}", dependencies=[READ])
+@router.get(f"/members/{PROFILE_ID}", dependencies=[READ])
 async def is_member(
     access: Open,
     name: SegmentName,

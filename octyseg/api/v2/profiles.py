@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from octyseg.api.bodies import ExactRoute
 from octyseg.api.door import READ, WRITE, Open
+from octyseg.api.ids import PROFILE_ID
 from octyseg.api.v2.pages import After, Backwards, Before, Limit, Page, opened, page
 from octyseg.service import erasing, profiles
 
@@ -33,7 +34,7 @@ async def search(
     return page(found.found, found.after)
 
 
-@router.get("/profiles/{profile_id:path}/changes", dependencies=[READ])
+@router.get(f"/profiles/{PROFILE_ID}/changes", dependencies=[READ])
 async def changes(
     access: Open,
     profile_id: ProfileId,
@@ -45,20 +46,20 @@ async def changes(
     return Backwards(items=msgspec.to_builtins(found), before=earlier)
 
 
-@router.post("/profiles/{profile_id:path}/merge", status_code=202, dependencies=[WRITE])
+@router.post(f"/profiles/{PROFILE_ID}/merge", status_code=202, dependencies=[WRITE])
 async def merge(access: Open, profile_id: ProfileId, body: Into) -> dict[str, Any]:
     """Make a profile part of another one: its tags and open sequences go there, later records follow."""
     await profiles.merge(access, profile_id, body.into)
     return {"profile_id": profile_id, "into": body.into, "status": "accepted"}
 
 
-@router.get("/profiles/{profile_id:path}", dependencies=[READ])
+@router.get(f"/profiles/{PROFILE_ID}", dependencies=[READ])
 async def read(access: Open, profile_id: ProfileId) -> dict[str, Any]:
     """Give a profile by its profile_id or customer_id: attributes, tags and since when it has them."""
     return profiles.shown(await profiles.profile(access, profile_id))
 
 
-@router.delete("/profiles/{profile_id:path}", status_code=202, dependencies=[WRITE])
+@router.delete(f"/profiles/{PROFILE_ID}", status_code=202, dependencies=[WRITE])
 async def erase(access: Open, profile_id: ProfileId) -> dict[str, Any]:
     """Forget everything about a profile: tags, attributes, state, history. Receivers are told of the tags."""
     return await erasing.erase(access, profile_id)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from octyseg.api.bodies import SEGMENT_BODY, SEGMENTS_BODY
 from octyseg.api.door import READ, WRITE, Open
+from octyseg.api.ids import PROFILE_ID
 from octyseg.api.problems import Rejected
 from octyseg.errors import Conflict, DefinitionError, NotFound
 from octyseg.model.change import rfc3339
@@ -112,7 +113,7 @@ async def deletion(access: Open, name: SegmentName) -> dict[str, Any]:
     }
 
 
-@router.get("/{name}/explain/{profile_id:path}", dependencies=[READ])
+@router.get(f"/{{name}}/explain/{PROFILE_ID}", dependencies=[READ])
 async def explain(
     access: Open,
     name: SegmentName,
