@@ -94,6 +94,8 @@ class Connection(NamedTuple):
             try:
                 connection = await create_conn(host, int(port), **options)
             except (ssl.SSLError, SaslAuthenticationFailed, UnsupportedSaslMechanismError) as error:
+                # aiokafka closes the connection, which takes a turn of the loop; this process may end before.
+                await asyncio.sleep(0)
                 why = str(error) or type(error).__name__
                 msg = f"kafka {server} and we cannot come together: {why}: look at OCTYSEG_KAFKA__… (config show)"
                 raise SettingsError(msg) from error
