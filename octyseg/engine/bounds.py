@@ -19,9 +19,11 @@ CHANGES_TOLD_AT_ONCE = 100
 
 def fitted(state: ProfileState) -> bytes:
     """The state, encoded; of one that is too large the older half of what it remembers goes, as often as need be."""
+    encoded = encode_state(state)
+    if len(encoded) <= STATE_BYTES:
+        return encoded
     # What is handed over was made to fit when it was a state.
     most = STATE_BYTES + len(state.handing or b"")
-    encoded = encode_state(state)
     while len(encoded) > most and (state.instances or state.performed or state.united):
         del state.instances[: -(len(state.instances) // 2) or None]
         for key, entries in list(state.performed.items()):
