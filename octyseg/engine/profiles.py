@@ -109,8 +109,7 @@ class Profiles:
     def tick(self, clock_ms: int, sweep: int = 500, most: int | None = None) -> Decided:
         """Let time pass up to `clock_ms` and sweep at most `sweep` profiles.
 
-        Of those for whom something is due at most `most` are looked at; while `is_behind`, call again before
-        anything else.
+        Of those with something due `most` are looked at; while `is_behind`, call again before anything else.
         """
         if clock_ms > self.clock_ms or self.is_behind:
             self.clock_ms = max(self.clock_ms, clock_ms)
@@ -145,6 +144,11 @@ class Profiles:
         """The instant the clock must pass before a tick does anything; None: nothing is due ever."""
         due_ms = self.shelf.next_due()
         return None if due_ms is None else max(due_ms, self.clock_ms)
+
+    def is_due(self, clock_ms: int) -> bool:
+        """Whether a tick to this instant would do anything for somebody."""
+        due_ms = self.next_due()
+        return due_ms is not None and due_ms < clock_ms
 
     def take_swept(self) -> tuple[str, ...] | None:
         """Once per adoption, when the sweep is over: the deleted segments of which no tag is left here."""

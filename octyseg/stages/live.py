@@ -150,7 +150,7 @@ class LiveStage:
                 for lot, first in enumerate(records):
                     if lot:
                         await asyncio.sleep(0)
-                    elif chunk.topic == self._events and (held.engine.next_due() or first.timestamp) < first.timestamp:
+                    elif chunk.topic == self._events and held.engine.is_due(first.timestamp):
                         decisions = await self._let_pass(held, first.timestamp, 0)
                     some = chain((first,), islice(records, RECORDS_PER_FEED - 1))
                     decisions.add(
@@ -217,11 +217,11 @@ class LiveStage:
 
     def _near_a_deadline(self, now_s: float) -> list[int]:
         """The partitions for which time has something to do, by the last answer."""
-        likely_ms = self._told_ms + (now_s - self._asked_s) * 1000
+        likely_ms = self._told_ms + int((now_s - self._asked_s) * 1000)
         return [
             number
             for number, held in sorted(self._open.items())
-            if held.engine.is_sweeping or ((due_ms := held.engine.next_due()) is not None and due_ms < likely_ms)
+            if held.engine.is_sweeping or held.engine.is_due(likely_ms)
         ]
 
     async def _pass_time(self, numbers: Sequence[int]) -> None:

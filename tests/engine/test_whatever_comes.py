@@ -117,3 +117,4 @@ def test_nothing_that_comes_ends_who_reads_it(documents):
         is_command = document.get("type") in {"membership", "backfill", "ready", "union", "forward"}
         decisions.add(partition.obey([record]) if is_command else partition.feed(TOPIC, [record]))
     decisions.add(partition.tick(START_MS + 10_000))
+    assert all(partition.state_of(one) is not None for one in partition.shelf.ids())
