@@ -14,7 +14,8 @@ from octyseg.engine.state import Instance, ProfileState, decode_state, encode_st
 from octyseg.model.command import Forward, Union, encode
 from octyseg.model.outcome import encode as encode_outcome
 from octyseg.model.segment import Step
-from tests.engine.story import START_MS, TOPIC, Told, left_cart, segment
+from tests.engine.story import RULES, START_MS, TOPIC, Told, left_cart, segment
+from tests.simulation.oracle import expected_changes
 
 A_RECORD = 1_000_000
 LONG_ID = "e" * 250
@@ -126,3 +127,16 @@ def test_an_event_id_has_its_bound():
     lot = [told.write.event("buy", 1, event_id=f"e{number}", profile=f"p{number}") for number in range(20)]
     lot[3] = told.write.event("buy", 1, event_id="e" * 257)
     assert len(told.partition.feed(TOPIC, lot).refused) == 1
+
+
+def test_a_robot_leads_to_what_the_oracle_foretells():
+    """It puts things into more carts than may be open at once, buys some of them, and leaves the others."""
+    told = Told(left_cart(correlate_by="cart"))
+    records = [told.write.event("add", number // 50, properties={"cart": number}) for number in range(1_500)]
+    records += [told.write.event("buy", 31, properties={"cart": number}) for number in range(0, 1_500, 3)]
+    for start in range(0, len(records), 400):
+        told.feed(*records[start : start + 400])
+    told.drain()
+    expected = expected_changes([left_cart(correlate_by="cart")], records, RULES)["ada"]
+    assert [change.change_id for change in told.changes] == [one.change_id for one in expected]
+    assert len(expected) > 500

@@ -14,6 +14,7 @@ DAY_MS = 24 * 60 * 60 * 1000
 IDS_KEPT = 64
 SIGHTINGS_KEPT = 16
 INSTANCES_AT_ONCE = 16
+INSTANCES_OF_A_PROFILE = 1_000
 
 
 class Life:
@@ -210,6 +211,8 @@ class Life:
         self.await_next(segment, instance, at_ms)
         if instance in self.instances and len(running) == INSTANCES_AT_ONCE and segment.on_repeat == "parallel":
             self.give_up(segment, running[0])
+        if len(self.instances) > INSTANCES_OF_A_PROFILE:
+            self.instances.pop(0)
 
     def anchored(self, segment: Segment, event: dict[str, Any], value: str | None) -> dict[str, Any]:
         return {
