@@ -480,8 +480,8 @@ BUGS = (
     Bug(
         "a sweep waits for the look at all partitions",
         "octyseg/stages/live.py",
-        "            if held.engine.is_sweeping or (",
-        "            if (",
+        "            if held.engine.is_sweeping or held.engine.is_due(likely_ms)\n",
+        "            if held.engine.is_due(likely_ms)\n",
         LIVE,
     ),
     Bug(
