@@ -1,7 +1,7 @@
 """All profiles of one partition: fed with records, told the time, asked what changed.
 
     restore(profile_id, state)   before the first feed, once per profile; handled(offsets) then as well
-    feed(topic, records)         what these records change
+    feed(topic, records)         what these records change, at once or in pieces
     obey(records)                what these commands change
     tick(clock_ms)               what time changes: deadlines, expiries, a bounded part of a sweep
     adopt(catalog)               new definitions; what they outdate is swept by the ticks that follow
@@ -13,7 +13,7 @@ Commands come from a log of their own and move no clock: an event that arrived b
 State stays encoded until a profile is touched; a record no definition names never touches it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import compress
 
 from octyseg.engine import attributes, deadlines, merging, repeats, sequence
@@ -63,13 +63,22 @@ class Partition(Profiles):
 
     def feed(self, topic: str, records: Iterable[Record]) -> Decided:
         """Apply records of one topic in offset order; what they change is decided when the feed ends."""
+        (decided,) = self.feed_in_pieces(topic, records)
+        return decided
+
+    def feed_in_pieces(self, topic: str, records: Iterable[Record], most: int | None = None) -> Iterator[Decided]:
+        """The same, but whenever time on its way has come by `most` profiles, what was decided until then.
+
+        A million may wait for what lies between two records. Between the pieces others may work.
+        """
         refused: list[Refused] = []
         for some in self._lots.of(records):
-            if some.events:
-                self._feed_lot(topic, some, refused)
-            else:
-                self._feed_each(topic, some.records, refused)
-        return self.decided(refused)
+            fed = self._feed_lot(topic, some, refused, most) if some.events else 0
+            for record in some.records[fed:]:
+                while self.pass_to(record.timestamp, most):
+                    yield self.decided([])
+                self._feed_one(topic, record, refused)
+        yield self.decided(refused)
 
     def obey(self, records: Iterable[Record]) -> Decided:
         """Apply commands in offset order; what they change is decided when all were applied."""
@@ -83,51 +92,54 @@ class Partition(Profiles):
                 refused.append(Refused(record, refusal))
         return self.decided(refused)
 
-    def _pass_each(self, arrivals: Sequence[int]) -> None:
-        """Move the clock on to each of these instants in turn."""
+    def _pass_each(self, arrivals: Sequence[int], most: int | None) -> bool:
+        """Move the clock on to each of these instants in turn; see `pass_to`."""
         latest_ms = max(arrivals, default=0)
         if latest_ms <= self.clock_ms:
-            return
+            return False
         due_ms = self.shelf.next_due()
         if due_ms is None or due_ms >= latest_ms:
             self.clock_ms = latest_ms
-            return
-        for arrived_ms in arrivals:
-            self.pass_to(arrived_ms)
+            return False
+        return any(self.pass_to(arrived_ms, most) for arrived_ms in arrivals)
 
-    def _feed_lot(self, topic: str, some: Some, refused: list[Refused]) -> None:
-        """A lot of plain events: most are of a type no definition cares for, and cost a look-up."""
+    def _feed_lot(self, topic: str, some: Some, refused: list[Refused], most: int | None) -> int:
+        """A lot of plain events: most are of a type no definition cares for, and cost a look-up.
+
+        How many are done; the others are left where time has come by `most` profiles before it came to them.
+        """
         records, arrivals, events, event_types, alone = some
         # They hardly ever go back: a broker's clock must be set back for it.
         goes_back = sorted(arrivals) != arrivals
         wanted = [*map(self.catalog.interests.get, event_types)]
-        self.counts["unmatched"] += wanted.count(None) - len(alone)
         for place in alone:
             wanted[place] = _ANY
         passed = 0
         for place in compress(range(len(wanted)), wanted):
-            if arrivals[place] > self.clock_ms or goes_back:
-                self._pass_each(arrivals[passed : place + 1])
-                passed = place + 1
+            is_later = arrivals[place] > self.clock_ms or goes_back
+            if is_later and self._pass_each(arrivals[passed : place + 1], most):
+                break
+            passed = place + 1
             event, interests = events[place], wanted[place]
             if event is None or interests is None:
-                self._feed_each(topic, (records[place],), refused)
+                self._feed_one(topic, records[place], refused)
             else:
                 at = event.created_at
                 at_ms = at if isinstance(at, int) else (at - EPOCH) // MILLISECOND
                 self._apply_event(event, interests, records[place], at_ms, topic)
-        self._pass_each(arrivals[passed:])
+        else:
+            passed = passed if self._pass_each(arrivals[passed:], most) else len(records)
+        self.counts["unmatched"] += wanted[:passed].count(None)
+        return passed
 
-    def _feed_each(self, topic: str, records: Iterable[Record], refused: list[Refused]) -> None:
-        """Records of any kind, each decoded alone."""
-        for record in records:
-            self.pass_to(record.timestamp)
-            event = decode(record.key, record.value)
-            if not isinstance(event, Refusal):
-                event = self._misplaced(record) or event
-            refusal = self._apply(event, record, topic)
-            if refusal is not None:
-                refused.append(Refused(record, refusal))
+    def _feed_one(self, topic: str, record: Record, refused: list[Refused]) -> None:
+        """A record of any kind, decoded alone."""
+        event = decode(record.key, record.value)
+        if not isinstance(event, Refusal):
+            event = self._misplaced(record) or event
+        refusal = self._apply(event, record, topic)
+        if refusal is not None:
+            refused.append(Refused(record, refusal))
 
     def _misplaced(self, record: Record) -> Refusal | None:
         """Another partition has the profile of this record, and what would come of it here."""

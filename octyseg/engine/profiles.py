@@ -45,7 +45,7 @@ class Profiles:
         self._outcomes: list[tuple[str, Outcome]] = []
         self.counts: Counter[str] = Counter()
         self._sweep_told = False
-        # A tick has left something that was due.
+        # Something that was due has been left for the next call.
         self.is_behind = False
 
     def __len__(self) -> int:
@@ -107,13 +107,8 @@ class Profiles:
         return self.following.handovers.take_news()
 
     def tick(self, clock_ms: int, sweep: int = 500, most: int | None = None) -> Decided:
-        """Let time pass up to `clock_ms` and sweep at most `sweep` profiles.
-
-        Of those with something due `most` are looked at; while `is_behind`, call again before anything else.
-        """
-        if clock_ms > self.clock_ms or self.is_behind:
-            self.clock_ms = max(self.clock_ms, clock_ms)
-            self._do_due(most)
+        """Let time pass up to `clock_ms`, by `most` profiles (see `pass_to`), and sweep at most `sweep` profiles."""
+        self.pass_to(clock_ms, most)
         while self._unswept and sweep > 0:
             sweep -= 1
             profile_id = self._unswept[-1]
@@ -193,13 +188,17 @@ class Profiles:
             self.following.settle(subject, self.clock_ms)
         return subject
 
-    def pass_to(self, clock_ms: int) -> None:
-        """Move the clock on and do what falls due on the way, in the order of the deadlines."""
-        if clock_ms > self.clock_ms:
-            self.clock_ms = clock_ms
-            self._do_due()
+    def pass_to(self, clock_ms: int, most: int | None = None) -> bool:
+        """Move the clock on and do what falls due on the way, in the order of the deadlines.
 
-    def _do_due(self, most: int | None = None) -> None:
+        True: `most` profiles were looked at and more wait, for the same call once more.
+        """
+        if clock_ms > self.clock_ms or self.is_behind:
+            self.clock_ms = max(self.clock_ms, clock_ms)
+            self._do_due(most)
+        return self.is_behind
+
+    def _do_due(self, most: int | None) -> None:
         clock_ms, self.is_behind = self.clock_ms, False
         while (profile_id := self.shelf.pop_due(clock_ms)) is not None:
             subject = self.take(profile_id)

@@ -36,8 +36,10 @@ class Decisions:
         self.sent += decided.sent
 
     def tell(self, stage: str) -> None:
-        """Count them for the operator, under the stage's name."""
+        """Count for the operator, under the stage's name, what was not counted yet."""
         for name, count in self._counts.items():
             metrics.events(stage, name).inc(count)
         for (kind, reason), count in self._changes.items():
             metrics.changes(kind, reason).inc(count)
+        self._counts.clear()
+        self._changes.clear()

@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain, islice
 
 import structlog
-from msgspec import Struct
 
 from octyseg import metrics
 from octyseg.engine.partition import Partition
@@ -23,8 +22,9 @@ from octyseg.stages.catalog import CatalogSource
 from octyseg.stages.crashpoints import Pass, pass_by
 from octyseg.stages.decisions import Decisions
 from octyseg.stages.flush import Flush
+from octyseg.stages.held import Held
 from octyseg.stages.live_config import LiveConfig
-from octyseg.stages.ownership import Identity, Ownership
+from octyseg.stages.ownership import Identity
 
 logger = structlog.get_logger(__name__)
 
@@ -33,19 +33,6 @@ RECORDS_PER_FEED = 500
 FOLLOW_AT_MOST_EVERY_S = 0.002
 # Multiples of it, modulo one, leave even gaps however many partitions there are: flushes do not come together.
 GOLDEN = 0.6180339887
-
-
-class _Open(Struct, eq=False):
-    """One partition in our hands; `positions` are the offsets handled up to, not fetched, by topic."""
-
-    number: int
-    engine: Partition
-    ownership: Ownership
-    flush: Flush
-    lock: asyncio.Lock
-    positions: dict[str, int]
-    flushed_s: float
-    flushing: asyncio.Task[None] | None = None
 
 
 class LiveStage:
@@ -72,7 +59,7 @@ class LiveStage:
         self._monotonic = monotonic
         self._identity = Identity(self._config.instance_id)
         self._pass_by = pass_by
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, Held] = {}
         self._asked_s = self._asked_all_s = -1e9
         self._told_ms = 0
         self._followed_s = -1e9
@@ -102,7 +89,7 @@ class LiveStage:
         engine = Partition(self._catalog.catalog, self._config.rules, partition, ownership.epoch, partitions)
         await opening.bring_back(engine, restored, *own.values())
         self._pass_by("live.restored")
-        self._open[partition] = _Open(
+        self._open[partition] = Held(
             partition,
             engine,
             ownership,
@@ -144,18 +131,7 @@ class LiveStage:
             await self._follow(unless_for_s=FOLLOW_AT_MOST_EVERY_S)
         async with held.lock:
             with metrics.chunk_seconds(self.name).time():
-                decisions = Decisions()
-                # Producers' batches may be tiny or huge; what is fed at once decides how long others wait.
-                records = chain.from_iterable(chunk.batches)
-                for lot, first in enumerate(records):
-                    if lot:
-                        await asyncio.sleep(0)
-                    elif chunk.topic == self._events and held.engine.is_due(first.timestamp):
-                        decisions = await self._let_pass(held, first.timestamp, 0)
-                    some = chain((first,), islice(records, RECORDS_PER_FEED - 1))
-                    decisions.add(
-                        held.engine.feed(chunk.topic, some) if chunk.topic == self._events else held.engine.obey(some)
-                    )
+                decisions = await self._decide(held, chunk)
                 self._pass_by("live.decided")
                 if decisions.refused:
                     source = (chunk.topic, chunk.partition)
@@ -166,6 +142,24 @@ class LiveStage:
                     await handing.send(self._log, self._commands, decisions.sent, self._pass_by)
                 held.positions[chunk.topic] = chunk.next_offset
         self._pass_by("live.written")
+
+    async def _decide(self, held: Held, chunk: Chunk) -> Decisions:
+        """Feed the engine; what is due to a crowd is written on the way, all else has still to be."""
+        decisions, engine = Decisions(), held.engine
+        # Producers' batches may be tiny or huge; what is fed at once decides how long others wait.
+        records = chain.from_iterable(chunk.batches)
+        for feed, first in enumerate(records):
+            if feed:
+                await asyncio.sleep(0)
+            some = chain((first,), islice(records, RECORDS_PER_FEED - 1))
+            if chunk.topic == self._commands:
+                decisions.add(engine.obey(some))
+                continue
+            for decided in engine.feed_in_pieces(chunk.topic, some, self._config.due_at_once):
+                decisions.add(decided)
+                if engine.is_behind:
+                    await self._write_on_the_way(held, decisions)
+        return decisions
 
     async def committed(self, topic: str, partition: int, offset: int) -> None:
         """Tell the engine what will never be read again."""
@@ -193,7 +187,7 @@ class LiveStage:
             if self._open.get(held.number) is held:
                 self._flush_when_due(held, now_s)
 
-    async def _begin_dynamic(self, held: _Open) -> None:
+    async def _begin_dynamic(self, held: Held) -> None:
         """Say from which offset on new dynamic segments are followed; nothing may be in flight then."""
         if not held.engine.following.handovers.awaits_adoption or held.lock.locked():
             return
@@ -243,41 +237,39 @@ class LiveStage:
             metrics.WAITING_PROFILES.labels(number).set(held.engine.shelf.waiting)
         await asyncio.gather(*caught_up)
 
-    async def _pass_time_of(self, held: _Open, told_ms: int) -> None:
+    async def _pass_time_of(self, held: Held, told_ms: int) -> None:
         """Everything that existed at `told_ms` was applied: let it be that time here."""
         async with held.lock:
             if self._open.get(held.number) is not held:
                 return  # closed while it waited: it may be another's by now
-            await self._write(held, await self._let_pass(held, told_ms, self._config.sweep_batch))
+            decisions, at_once = Decisions(), self._config.due_at_once
+            decisions.add(held.engine.tick(told_ms, self._config.sweep_batch, at_once))
+            while held.engine.is_behind:
+                await self._write_on_the_way(held, decisions)
+                decisions.add(held.engine.tick(told_ms, 0, at_once))
+            await self._write(held, decisions)
             self._pass_by("live.ticked")
             swept = held.engine.take_swept()
             if swept:
                 record = NewRecord(SWEPT_KEY, encode(Swept(held.ownership.epoch, swept)))
                 await held.ownership.append([record])
 
-    async def _let_pass(self, held: _Open, clock_ms: int, sweep: int) -> Decisions:
-        """Let time pass, so many profiles at a time: a million may have waited for the same minute.
+    async def _write_on_the_way(self, held: Held, decisions: Decisions) -> None:
+        """A million may have waited for one minute: write what came of some of them, and let others work."""
+        await self._write(held, decisions)
+        self._pass_by("live.ticked")
+        await asyncio.sleep(0)
 
-        What the last of them came to has still to be written.
-        """
-        while True:
-            decisions = Decisions()
-            decisions.add(held.engine.tick(clock_ms, sweep, self._config.due_at_once))
-            if not held.engine.is_behind:
-                return decisions
-            await self._write(held, decisions)
-            self._pass_by("live.ticked")
-            await asyncio.sleep(0)
-
-    async def _write(self, held: _Open, decisions: Decisions) -> None:
-        """Append what was decided and wait for the acknowledgement."""
+    async def _write(self, held: Held, decisions: Decisions) -> None:
+        """Append the outcomes that wait, and wait for the acknowledgement."""
         decisions.tell(self.name)
         adopted = [NewRecord(ADOPTED_KEY, encode(one)) for one in held.engine.take_handovers()]
         records = [*adopted, *decisions.outcomes]
         if records:
             await held.ownership.append(records)
+        decisions.outcomes.clear()
 
-    def _flush_when_due(self, held: _Open, now_s: float) -> None:
+    def _flush_when_due(self, held: Held, now_s: float) -> None:
         """Flush beside the work; what a flush that ended raised comes up here."""
         if held.flushing is not None:
             if not held.flushing.done():
@@ -289,7 +281,7 @@ class LiveStage:
             held.flushed_s = now_s
             held.flushing = asyncio.create_task(self._flush(held), name=f"flush {held.number}")
 
-    async def _flush(self, held: _Open) -> None:
+    async def _flush(self, held: Held) -> None:
         """Take the states while nothing is in flight, write them while the partition goes on."""
         async with held.lock:
             await held.ownership.check()

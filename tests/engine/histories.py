@@ -119,3 +119,17 @@ def records(draw, *, in_order=False, others=True, most=25):
                 ids.append(one)
             written.append(write.event(arrival_ms=arrival_ms, **one))
     return written
+
+
+@st.composite
+def crowds(draw):
+    """Plain events of many profiles, with silences in which something falls due for several of them at once."""
+    write, arrival_ms, written = Writer(times_are_texts=draw(st.booleans())), 1_000, []
+    for _ in range(draw(st.integers(8, 30))):
+        arrival_ms += draw(st.sampled_from([0, 0, 0, 1, 1, 20, 121, 250]))
+        kind = draw(st.sampled_from(["add", "add", "view", "buy", "noise"]))
+        profile = f"p{draw(st.integers(0, 7))}"
+        written.append(
+            write.event(kind, arrival_ms, profile=profile, properties=draw(st.sampled_from([{}, {"cart": 1}])))
+        )
+    return written

@@ -1,5 +1,7 @@
 """The laws of the engine over generated histories, the first one against an oracle written apart from it."""
 
+from collections import Counter
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -7,8 +9,8 @@ from octyseg.engine.catalog import Catalog
 from octyseg.engine.partition import Partition
 from octyseg.engine.rules import Rules
 from tests.engine.agreement import assert_agreement, told_by
-from tests.engine.histories import records, segments
-from tests.engine.story import FUTURE_MS, HORIZON_MS, MAX_AGE_MS, RULES, TOPIC, time_of
+from tests.engine.histories import crowds, records, segments
+from tests.engine.story import FUTURE_MS, GRACE_MS, HORIZON_MS, MAX_AGE_MS, RULES, TOPIC, time_of
 from tests.simulation.oracle import expected_changes
 from tests.tries import tries
 
@@ -56,6 +58,27 @@ def test_live_equals_replay_however_records_are_chunked_and_time_is_told(segment
         outcomes += partition.feed(TOPIC, [record]).outcomes
     outcomes += drain(partition)
     assert_agreement(outcomes, told_by(whole(segments, records)))
+
+
+@often
+@given(segments(), st.one_of(records(), crowds()), st.integers(1, 3))
+def test_nothing_depends_on_how_often_others_may_work_in_between(segments, records, most):
+    # So far into the future that also records with silences between them are decoded in lots.
+    rules = Rules(GRACE_MS, HORIZON_MS, MAX_AGE_MS, 10_000)
+    at_once, in_pieces = Partition(Catalog(segments), rules), Partition(Catalog(segments), rules)
+    expected = at_once.feed(TOPIC, records)
+    pieces, clocks, behind = [], [], []
+    for piece in in_pieces.feed_in_pieces(TOPIC, records, most):
+        pieces.append(piece)
+        clocks.append(in_pieces.clock_ms)
+        behind.append(in_pieces.is_behind)
+    assert behind == [True] * (len(pieces) - 1) + [False]
+    assert clocks == sorted(clocks)
+    assert clocks[-1] == at_once.clock_ms
+    assert sum((piece.counts for piece in pieces), Counter()) == expected.counts
+    assert [refused.record for piece in pieces for refused in piece.refused] == [one.record for one in expected.refused]
+    outcomes = [outcome for piece in pieces for outcome in piece.outcomes]
+    assert_agreement(outcomes + drain(in_pieces), told_by(expected.outcomes + drain(at_once)))
 
 
 @often

@@ -63,10 +63,11 @@ def no_outcomes_behind_the_marker(patch):
 def deadlines_inclusive(patch):
     passed = Partition.pass_to
 
-    def pass_early(partition, clock_ms):
-        if clock_ms > partition.clock_ms:
-            passed(partition, clock_ms + 1)
+    def pass_early(partition, clock_ms, most=None):
+        if clock_ms > partition.clock_ms or partition.is_behind:
+            passed(partition, clock_ms + 1, most)
             partition.clock_ms = clock_ms
+        return partition.is_behind
 
     patch.setattr(Partition, "pass_to", pass_early)
 

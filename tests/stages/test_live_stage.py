@@ -234,7 +234,7 @@ async def test_of_a_partition_that_was_closed_this_process_tells_nothing_more(to
     assert told() == []
 
 
-@pytest.mark.parametrize("how", ["a tick", "a record after a silence"])
+@pytest.mark.parametrize("how", ["a tick", "a record after a silence", "a silence between two records"])
 async def test_what_is_due_at_one_instant_is_told_part_by_part(town, how):
     """As it was, a quarter of a million deadlines of one minute held the loop for five seconds, heartbeats too."""
     worker = await town.owner(segments=(LEFT,), due_at_once=2)
@@ -247,6 +247,8 @@ async def test_what_is_due_at_one_instant_is_told_part_by_part(town, how):
         sizes.append(len(records))
         return await append(topic, partition, records)
 
+    if how == "a silence between two records":
+        await town.event("noise")
     town.clock.now_ms += 500
     if how == "a tick":
         town.log.append = noted
