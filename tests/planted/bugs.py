@@ -478,6 +478,13 @@ BUGS = (
         LANES,
     ),
     Bug(
+        "a silence between two records passes in one step",
+        "octyseg/stages/live.py",
+        "engine.feed_in_pieces(chunk.topic, some, self._config.due_at_once)",
+        "engine.feed_in_pieces(chunk.topic, some)",
+        LIVE,
+    ),
+    Bug(
         "a sweep waits for the look at all partitions",
         "octyseg/stages/live.py",
         "            if held.engine.is_sweeping or held.engine.is_due(likely_ms)\n",
