@@ -180,9 +180,12 @@ async def refuse_another(log: Log, topic: str, partition: int, reached: int, who
     """LogDamaged when the partition ends below an offset that it had reached once: it is not what was read before."""
     end = (await log.ends(topic, [partition]))[partition]
     if end < reached:
-        msg = (
-            f"{topic}-{partition} ends at offset {end} and {whose} has come to {reached}: the topic was made again, or "
-            "its records were lost, and new ones would be taken for old. Bring it back, or begin anew under another "
-            "OCTYSEG_NAMESPACE"
-        )
-        raise LogDamaged(msg)
+        raise made_again(f"{topic}-{partition} ends at offset {end} and {whose} has come to {reached}")
+
+
+def made_again(seen: str) -> LogDamaged:
+    """What to say when a topic is not the one that was read before, after what it was seen by."""
+    return LogDamaged(
+        f"{seen}: the topic was made again, or its records were lost, and new ones would be taken for old. Bring it "
+        "back, or begin anew under another OCTYSEG_NAMESPACE"
+    )

@@ -200,6 +200,36 @@ async def test_a_topic_that_was_made_again_is_not_taken_for_the_one_that_was_rea
     assert len(claims) == (0 if topic == "outcomes" else 1), "nobody claimed it"
 
 
+@pytest.mark.parametrize("is_flushed", [True, False])
+@pytest.mark.parametrize("events", [0, 1, 2, 5])
+async def test_events_that_were_made_again_are_known_by_what_stands_at_an_offset(town, events, is_flushed):
+    """As it was, a topic that had grown beyond its old end was taken for the one that was read."""
+    worker = await owner_that_knows(town, "ada", "bob")
+    if is_flushed:
+        await flush(worker)
+    place = EVENTS, 0
+    town.log._stored[place] = type(town.log._stored[place])()
+    town.clock.now_ms += 1
+    for _ in range(events):
+        await town.event("buy", "bob")
+    told = "is not what profile bob came to there" if events >= 2 else f"ends at offset {events} and .* has come to 2"
+    with pytest.raises(LogDamaged, match=told):
+        await town.owner()
+    assert len(await town.claims()) == 1, "nobody claimed it"
+
+
+@pytest.mark.parametrize("taken", [0, 1, 2])
+async def test_events_that_retention_took_are_not_missed(town, taken):
+    worker = await town.owner()
+    for profile in ("ada", "bob"):
+        await town.event("buy", profile)
+        town.clock.now_ms += 10
+    await worker.read()
+    assert town.log._stored[EVENTS, 0].drop_before(START_MS + 10 * taken) == taken
+    await town.owner()
+    assert len(await town.claims()) == 2
+
+
 async def test_a_record_of_somebody_else_among_outcomes_is_passed_over_or_named(town):
     await owner_that_knows(town, "ada")
     await town.log.append(NAMESPACE + "outcomes", 0, [NewRecord(None, b"hello"), NewRecord(b"ada", None)])
