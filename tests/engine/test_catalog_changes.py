@@ -56,6 +56,15 @@ def test_a_deletion_takes_the_tags_back_and_says_when_none_is_left():
     assert told.event("buy", 20) == []
 
 
+def test_each_deletion_is_told_when_no_tag_of_it_is_left():
+    bought, viewed = segment(Step("buy"), segment_id="bought"), segment(Step("view"), segment_id="viewed")
+    told = Told(bought, viewed)
+    for number, gone in enumerate((("bought",), ("bought", "viewed"))):
+        told.adopt(*(msgspec.structs.replace(one, deleted=one.segment_id in gone) for one in (bought, viewed)))
+        told.tick(number)
+        assert told.partition.take_swept() == gone
+
+
 def test_a_profile_in_hand_when_the_sweep_reaches_it_keeps_its_other_changes():
     told = Told(segment(Step("buy"), segment_id="bought"), left_cart())
     told.event("buy", 0)

@@ -85,12 +85,14 @@ def test_an_open_sequence_keeps_its_anchor_and_fires_for_the_parent():
     assert both.ada.changes == []
 
 
-@pytest.mark.parametrize("who", ["parent before", "child after", "parent after"])
+@pytest.mark.parametrize("who", ["parent before", "parent before, and longer ago", "child after", "parent after"])
 def test_an_open_sequence_is_cancelled_if_either_side_did_the_inaction(who):
     both = Both(left_cart())
     both.ada.event("add", 0)
-    if who == "parent before":
+    if "parent before" in who:
         both.bob.event("buy", 10, profile="bob")
+    if "longer ago" in who:
+        both.bob.event("buy", -5, 12, profile="bob")
     both.ada.merge("bob", 20)
     both.hand_over(20)
     if who == "child after":
