@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from octyseg import metrics
 from octyseg.model.change import to_json
 from octyseg.webhooks.answer import Answer
@@ -111,3 +113,25 @@ async def test_who_has_no_partition_or_no_endpoint_does_not_say_that_it_rests():
     # Who is turned on again begins anew.
     outbox.change(ENDPOINT)
     assert told() == 0
+
+
+async def test_an_attempt_that_breaks_ends_the_work_and_is_not_taken_for_done():
+    settled = []
+
+    async def post(endpoint, url, headers, body):
+        raise RuntimeError("nobody foresaw this")
+
+    outbox = Outbox(
+        ENDPOINT,
+        breaker=CLOSED,
+        schedule=Schedule(),
+        post=post,
+        clock=lambda: 10_000,
+        on_settled=lambda partition, settlement, breaker: settled.append(settlement),
+        on_hopeless=lambda name, reason: None,
+    )
+    outbox.open(0)
+    with pytest.raises(RuntimeError, match="nobody foresaw this"):
+        async with asyncio.timeout(10):
+            await outbox.run()
+    assert settled == []
