@@ -38,8 +38,8 @@ def found_of(leaf: Condition | InSegment, attributes: Mapping[str, Any], tags: S
 
 def amount(leaf: Performed, count: int) -> str:
     """How many were counted; no more are kept than decide."""
-    most = max(leaf.at_least, (leaf.at_most or 0) + 1 if leaf.at_most is not None else 0)
-    return f"{count} or more" if count >= most else str(count)
+    kept = leaf.at_least if leaf.at_most is None else leaf.at_most + 1
+    return f"{count} or more" if count >= kept else str(count)
 
 
 def _with(properties: Mapping[str, Any]) -> str:

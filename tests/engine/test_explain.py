@@ -4,6 +4,7 @@ import pytest
 
 from octyseg.engine.catalog import Catalog
 from octyseg.engine.explain import Question, explain
+from octyseg.engine.explain_words import amount, asked
 from octyseg.model.segment import Condition, Every, InSegment, Negated, Segment, Step
 from octyseg.model.segment import Performed as Did
 from tests.engine.story import GRACE_MS, RULES, START_MS, left_cart, segment
@@ -96,6 +97,38 @@ def test_conditions_are_told_leaf_by_leaf_with_what_was_found():
     ]
     assert [at_ms - START_MS for at_ms, _ in found.conditions[0].decided_by] == [20, 10]
     assert found.next[0].at_ms == START_MS + 110 + GRACE_MS
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"within_ms": 48 * HOUR_MS}, "at least once within 2 days"),
+        ({"within_ms": 36 * HOUR_MS}, "at least once within 36 hours"),
+        ({"within_ms": HOUR_MS * 3 // 2}, "at least once within 90 minutes"),
+        ({"between_ms": (0, HOUR_MS)}, "at least once from 1970-01-01T00:00:00.000Z to 1970-01-01T01:00:00.000Z"),
+        ({"at_least": 2, "at_most": 2}, "exactly 2 times ever"),
+        ({"at_least": 0, "at_most": 3}, "at most 3 times ever"),
+        ({"at_least": 1, "at_most": 3}, "at least once and at most 3 times ever"),
+    ],
+)
+def test_windows_and_counts_are_told_as_people_say_them(options, words):
+    assert asked(Did(0, "buy", **options)) == f"buy {words}"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, ["0", "1 or more"]),
+        ({"at_least": 2}, ["0", "1", "2 or more"]),
+        ({"at_least": 0, "at_most": 0}, ["0", "1 or more"]),
+        ({"at_least": 1, "at_most": 2}, ["0", "1", "2", "3 or more"]),
+    ],
+)
+def test_no_more_is_said_to_be_counted_than_is_kept(options, told):
+    assert [amount(Did(0, "buy", **options), count) for count in range(len(told))] == told
 
 
 def test_the_next_turn_by_time_is_the_first_that_changes_the_answer_and_not_just_a_leaf():

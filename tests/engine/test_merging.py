@@ -85,6 +85,17 @@ def test_an_open_sequence_keeps_its_anchor_and_fires_for_the_parent():
     assert both.ada.changes == []
 
 
+@pytest.mark.parametrize("bought_at_ms", [-1, 0, 100, 101])
+def test_of_what_was_done_on_the_other_side_the_frame_counts_with_both_its_ends(bought_at_ms):
+    both = Both(left_cart())
+    both.ada.event("add", 0)
+    both.bob.event("buy", bought_at_ms, profile="bob")
+    both.ada.merge("bob", 110)
+    both.hand_over(110)
+    both.bob.drain()
+    assert bool(both.bob.changes) == (bought_at_ms not in {0, 100})
+
+
 @pytest.mark.parametrize("who", ["parent before", "parent before, and longer ago", "child after", "parent after"])
 def test_an_open_sequence_is_cancelled_if_either_side_did_the_inaction(who):
     both = Both(left_cart())
