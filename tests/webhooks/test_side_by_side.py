@@ -72,6 +72,7 @@ async def test_a_healthy_receiver_gets_everything_beside_nine_bad_ones(desk, bad
             await desk.endpoint(name, url)
         await desk.until(lambda: len(desk.stage._outboxes.endpoints) == 10)
         beside = await publish(desk, watch, "beside")
+        await desk.recorded("succeeded", 2 * CHANGES, "healthy")
         await desk.recorded("succeeded", CHANGES, "large")
         await desk.recorded("retrying", 10, "timeout-drip")
         ended = Counter((one.endpoint, one.status, one.failure) for one in await desk.records())
