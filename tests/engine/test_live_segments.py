@@ -199,6 +199,13 @@ def test_the_next_action_counts_up_to_the_end_of_the_frame(at_ms, fires):
     assert bool(told.event("buy", at_ms)) == fires
 
 
+def test_an_event_that_comes_too_late_to_advance_opens_anew():
+    told = Told(segment(Step("add", within_ms=100), Step("add", {"big": True})))
+    told.event("add", 0)
+    assert told.event("add", 101, properties={"big": True}) == []
+    assert told.event("add", 150, properties={"big": True}) == [("added", "matched", 150)]
+
+
 @pytest.mark.parametrize(("on_repeat", "opened"), [("ignore", 0), ("restart", 0), ("parallel", 1)])
 def test_an_event_that_advances_does_not_also_open_unless_parallel(on_repeat, opened):
     told = Told(segment(Step("view", within_ms=100), Step("view", {"page": 2}), on_repeat=on_repeat))
