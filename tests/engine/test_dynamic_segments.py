@@ -293,3 +293,14 @@ def test_triggers_name_what_happened(rule):
     told = Followed(dynamic(rule), left_cart())
     told.feed(told.write.profile(0, profile_data={"plan": "gold"}), told.write.event("buy", 1, event_id="e"))
     assert told.changes[0].cause in {("e",), ("octyseg.events-0-0",)}
+
+
+def test_who_is_known_by_an_event_that_had_left_the_window_is_one_of_those_who_did_nothing_in_it():
+    told = Followed(dynamic(Did(0, "buy", at_least=0, at_most=0, within_ms=50)))
+    assert told.event("buy", 0, 100) == [("added", "matched", 0)]
+
+
+@pytest.mark.parametrize("member", [True, False])
+def test_nobody_is_in_a_segment_that_is_gone_nor_known_to_be_outside(member):
+    told = Followed(dynamic(Every((Did(0, "buy"), InSegment("", member=member)))))
+    assert told.event("buy", 0) == []
