@@ -9,7 +9,7 @@ RUN := .venv/bin/python
 export UV_PYTHON_DOWNLOADS := never
 # Where an environment forbids caches of compiled modules, each of the tests' hundred processes compiles all it imports.
 export PYTHONDONTWRITEBYTECODE :=
-.PHONY: help setup demo test test-fast check format bench bench-api bench-history latency kafka faults soak simulate generated
+.PHONY: help setup demo test test-fast test-lowest check format bench bench-api bench-history latency kafka faults soak simulate generated
 
 help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ test: setup ## everything a contributor needs (starts its own Valkey, and Kafka 
 
 test-fast: setup ## without Kafka and without the long ones, under a minute
 	$(RUN) -m pytest -m 'not faults and not kafka and not slow' -n 2 --dist loadgroup --no-loadscope-reorder
+
+test-lowest: setup ## what `make test` does, with the lowest versions that pyproject.toml allows
+	$(UV) venv --quiet --allow-existing --python $(PYTHON) build/lowest
+	$(UV) pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable '.[clickhouse,spark]' --group dev
+	build/lowest/bin/python -m pytest -m 'not faults' -n 2 --dist loadgroup --no-loadscope-reorder
 
 check: setup ## lint, format, types
 	$(RUN) -m ruff check .
