@@ -210,6 +210,43 @@ def test_the_child_hands_itself_over_again_until_no_repeat_of_the_record_can_com
     assert after.state("ada").merged_into == "bob"
 
 
+def test_who_merged_on_by_a_command_hands_itself_over_again_until_that_is_committed():
+    both = Both(segment(Step("buy")))
+    both.bob.event("buy", 0, profile="bob")
+    both.ada.merge("bob", 0)
+    both.hand_over(0)
+    both.ada.merge("cleo", 10)
+    (forwarded,) = both.ada.sent
+    both.bob.take(forwarded, 10)
+    (first,) = both.bob.sent
+    _, outcome = both.bob.outcomes[-1]
+    after = Side(0, (segment(Step("buy")),))
+    after.partition.restore("bob", outcome.state, outcome.sequence, outcome.events_offset, outcome.commands_offset)
+    after.asked = outcome.commands_offset
+    # Of its events none can come again, of its commands this one.
+    after.partition.committed(1, outcome.commands_offset)
+    after.tick(30)
+    after.tick(31)
+    after.take(forwarded, 10, again=True)
+    assert after.sent == [first]
+    after.partition.committed(1, outcome.commands_offset + 1)
+    after.tick(40)
+    assert after.state("bob").handing is None
+
+
+def test_a_child_that_had_to_be_quiet_is_quiet_as_its_parent():
+    both = Both(segment(Step("view", within_ms=10), Step("buy", inaction=True), cooldown_ms=100))
+    both.ada.event("view", 0)
+    both.ada.tick(40)
+    both.ada.event("buy", 50)
+    both.ada.merge("bob", 55)
+    both.hand_over(55)
+    both.bob.event("view", 60, profile="bob")
+    both.bob.event("view", 110, profile="bob")
+    both.bob.drain()
+    assert both.bob.told == [("added", "matched", 120)]
+
+
 def test_a_merge_into_who_was_merged_into_it_is_refused():
     both = Both(left_cart())
     both.ada.merge("bob", 20)
