@@ -6,7 +6,7 @@ made elsewhere without it is refused, and so is one that forgets what has to sta
 by their age, or events by their key. Reads metadata and configuration, never records.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -43,40 +43,52 @@ class Topics:
     async def create(self, specs: Iterable[TopicSpec]) -> list[str]:
         """Make what is missing with the broker's default replication; returns the names made."""
         wanted = {spec.name: spec for spec in specs}
-        async with self._connection.answering("creating topics"):
-            there = {topic["topic"] for topic in await self._metadata(None)}
-            await self._check(wanted[name] for name in wanted if name in there)
-            missing = [spec for spec in wanted.values() if spec.name not in there]
+        made: set[str] = set()
+
+        async def make_missing() -> None:
+            # All of it is tried again when a topic comes or goes on the way.
+            there = {topic["topic"]: topic for topic in await self._metadata(None)}
+            await self._check(wanted, [there[name] for name in wanted if name in there])
+            missing = [spec for name, spec in wanted.items() if name not in there]
             if missing:
-                response = await retried_while_away(
-                    lambda: self._admin.create_topics([_new_topic(spec) for spec in missing])
-                )
-                await self._raise_refusals(response.topic_errors, wanted)
+                response = await self._admin.create_topics([_new_topic(spec) for spec in missing])
+                made.update(name for name, code, _ in response.topic_errors if not code)
+                # Another process may have been quicker and have meant something else.
+                await self._check(wanted, await self._metadata(_refused_as_there(response.topic_errors)))
+
+        async with self._connection.answering("creating topics"):
+            await retried_while_away(make_missing)
             # The controller answers before the broker that will be asked next has heard of the topic.
-            await self._metadata([spec.name for spec in missing])
-        return [spec.name for spec in missing]
+            await retried_while_away(lambda: self._metadata(sorted(made)))
+        return [name for name in wanted if name in made]
 
     async def describe(self) -> list[TopicSpec]:
         """Every topic but Kafka's own, sorted by name."""
-        async with self._connection.answering("describing topics"):
-            counts = {
-                topic["topic"]: len(topic["partitions"])
-                for topic in await self._metadata(None)
-                if not topic["is_internal"]
-            }
+
+        async def ask() -> list[TopicSpec]:
+            topics = [topic for topic in await self._metadata(None) if not topic["is_internal"]]
+            counts = {topic["topic"]: len(topic["partitions"]) for topic in topics}
             configs = await self._configs(counts)
-        return sorted(_spec(name, counts[name], configs[name]) for name in counts)
+            return sorted(_spec(name, counts[name], configs[name]) for name in counts)
+
+        return await self._connection.ask("describing topics", ask)
 
     async def partitions(self, topic: str) -> int:
         """How many partitions the topic has."""
-        async with self._connection.answering(f"asking for topic {topic}"):
+
+        async def ask() -> int | KafkaError:
             try:
-                (found,) = await self._metadata([topic], _ABSENT)
+                (found,) = await self._metadata([topic])
             except _ABSENT as error:
-                msg = f"there is no topic {topic} that this process may see: create it first ({error})"
-                raise UsageError(msg) from None
-        self._counts[topic] = len(found["partitions"])
-        return self._counts[topic]
+                return error
+            return len(found["partitions"])
+
+        count = await self._connection.ask(f"asking for topic {topic}", ask)
+        if isinstance(count, KafkaError):
+            msg = f"there is no topic {topic} that this process may see: create it first ({count})"
+            raise UsageError(msg)
+        self._counts[topic] = count
+        return count
 
     async def require(self, topic: str, partitions: Sequence[int]) -> None:
         """Raise UsageError unless the topic has all these partitions; asks the broker only about news."""
@@ -85,76 +97,52 @@ class Topics:
             msg = f"topic {topic} has no partition {highest}"
             raise UsageError(msg)
 
-    async def _check(self, specs: Iterable[TopicSpec]) -> None:
-        specs = list(specs)
-        configs = await self._configs(spec.name for spec in specs)
-        for spec in specs:
-            count = await self.partitions(spec.name)
+    async def _check(self, wanted: Mapping[str, TopicSpec], found: Iterable[dict[str, Any]]) -> None:
+        """Raise UsageError for a topic that is not as wanted; takes metadata."""
+        counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
+        configs = await self._configs(counts)
+        for name, count in counts.items():
+            spec = wanted[name]
             if count != spec.partitions:
                 msg = (
                     f"topic {spec.name} has {count} partitions, not {spec.partitions}: "
                     "a topic keeps the partitions it was made with, use another prefix"
                 )
                 raise UsageError(msg)
-            policy, wanted = configs[spec.name][_CLEANUP], configs_of(spec)[_CLEANUP]
-            if policy != wanted:
+            policy, needed = configs[name][_CLEANUP], configs_of(spec)[_CLEANUP]
+            if policy != needed:
                 msg = (
                     f"topic {spec.name} has {_CLEANUP}={policy}, which takes away what is still wanted: "
-                    f"set {_CLEANUP}={wanted} with kafka-configs"
+                    f"set {_CLEANUP}={needed} with kafka-configs"
                 )
                 raise UsageError(msg)
-            if configs[spec.name][_STAMPS] != _ARRIVAL:
+            if configs[name][_STAMPS] != _ARRIVAL:
                 msg = (
                     f"topic {spec.name} stamps records with their producer's time: "
                     f"set {_STAMPS}={_ARRIVAL} with kafka-configs"
                 )
                 raise UsageError(msg)
 
-    async def _raise_refusals(self, answers: Iterable[tuple[Any, ...]], wanted: dict[str, TopicSpec]) -> None:
-        for name, code, reason in answers:
-            if code == TopicAlreadyExistsError.errno:
-                # Another process was quicker; it may have meant something else.
-                await self._check([wanted[name]])
-            elif code:
-                msg = f"kafka refuses to make topic {name}: {reason or for_code(code).__name__}"
-                raise UsageError(msg)
-
-    async def _metadata(
-        self, names: list[str] | None, final: tuple[type[KafkaError], ...] = ()
-    ) -> list[dict[str, Any]]:
-        """Metadata of these topics (None: of all), once the broker has no complaint that may pass."""
+    async def _metadata(self, names: list[str] | None) -> list[dict[str, Any]]:
+        """Metadata of these topics (None: of all); raises what the broker complains of, which may pass."""
         if names == []:
             return []
-
-        async def ask() -> list[dict[str, Any]] | KafkaError:
-            topics: list[dict[str, Any]] = await self._admin.describe_topics(names)
-            for topic in topics:
-                complaint = for_code(topic["error_code"])
-                if issubclass(complaint, final):
-                    return complaint(topic["topic"])
-                if complaint is not NoError:
-                    raise complaint(topic["topic"])
-            return topics
-
-        answer = await retried_while_away(ask)
-        if isinstance(answer, KafkaError):
-            raise answer
-        return answer
+        topics: list[dict[str, Any]] = await self._admin.describe_topics(names)
+        for topic in topics:
+            complaint = for_code(topic["error_code"])
+            if complaint is not NoError:
+                raise complaint(topic["topic"])
+        return topics
 
     async def _configs(self, names: Iterable[str]) -> dict[str, dict[str, str]]:
         asked = [ConfigResource(ConfigResourceType.TOPIC, name, dict.fromkeys(_CONFIGS, "")) for name in names]
         if not asked:
             return {}
-
-        async def ask() -> Any:
-            (response,) = await self._admin.describe_configs(asked)
-            # Another process may have made a topic that this broker has not heard of yet.
-            if any(code == UnknownTopicOrPartitionError.errno for code, *_ in response.resources):
-                raise UnknownTopicOrPartitionError
-            return response
-
-        response = await retried_while_away(ask)
+        (response,) = await self._admin.describe_configs(asked)
         for code, reason, _, name, _ in response.resources:
+            if code == UnknownTopicOrPartitionError.errno:
+                # Made or deleted just now, which this broker knows and another did not, or the other way round.
+                raise UnknownTopicOrPartitionError(name)
             if code:
                 msg = f"kafka does not tell the configuration of topic {name}: {reason or for_code(code).__name__}"
                 raise UsageError(msg)
@@ -168,6 +156,18 @@ def configs_of(spec: TopicSpec) -> dict[str, str]:
         "retention.ms": str(spec.retention_ms),
         _STAMPS: _ARRIVAL,
     }
+
+
+def _refused_as_there(answers: Iterable[tuple[str, int, str | None]]) -> list[str]:
+    """The names that somebody else had made; raises UsageError for what was refused otherwise."""
+    there = []
+    for name, code, reason in answers:
+        if code == TopicAlreadyExistsError.errno:
+            there.append(name)
+        elif code:
+            msg = f"kafka refuses to make topic {name}: {reason or for_code(code).__name__}"
+            raise UsageError(msg)
+    return there
 
 
 def _new_topic(spec: TopicSpec) -> NewTopic:

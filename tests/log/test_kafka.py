@@ -298,6 +298,60 @@ async def test_topics_that_kafka_does_not_make_are_named(open_log):
         await log.create_topics([TopicSpec("what?", 1, compacted=False, retention_ms=HOUR_MS)])
 
 
+@pytest.fixture
+def after_the_next_listing(monkeypatch):
+    """Have something done to topics just after they were listed."""
+    describe_topics = AIOKafkaAdminClient.describe_topics
+
+    def arrange(do):
+        waiting = [do]
+
+        async def describe_and_do(client, names=None):
+            listed = await describe_topics(client, names)
+            if names is None and waiting:
+                await waiting.pop()()
+            return listed
+
+        monkeypatch.setattr(AIOKafkaAdminClient, "describe_topics", describe_and_do)
+
+    return arrange
+
+
+async def deleted(admin, name):
+    await admin.delete_topics([name])
+    deadline = time.monotonic() + 30
+    while name in await admin.list_topics():
+        assert time.monotonic() < deadline, f"{name} does not go"
+        await asyncio.sleep(0.05)
+
+
+async def test_a_topic_that_goes_while_it_is_looked_at_is_made_again(
+    open_log, admin, topic_name, after_the_next_listing
+):
+    log = await open_log(patience_s=20)
+    names = [topic_name(), topic_name()]
+    specs = [TopicSpec(name, 1, compacted=False, retention_ms=HOUR_MS) for name in names]
+    assert await log.create_topics(specs) == names
+    after_the_next_listing(lambda: deleted(admin, names[0]))
+    assert await log.create_topics(specs) == names[:1]
+    after_the_next_listing(lambda: deleted(admin, names[1]))
+    assert set(specs) & set(await log.describe_topics()) == {specs[0]}
+
+
+@pytest.mark.parametrize("partitions", [1, 3])
+async def test_a_topic_that_somebody_makes_in_the_meantime_is_looked_at_too(
+    open_log, topic_name, after_the_next_listing, partitions
+):
+    log, other = await open_log(patience_s=20), await open_log()
+    name = topic_name()
+    after_the_next_listing(lambda: made(other, name, partitions))
+    if partitions == 1:
+        assert await log.create_topics([TopicSpec(name, 1, compacted=False, retention_ms=HOUR_MS)]) == []
+    else:
+        with pytest.raises(UsageError, match=f"{name} has 3 partitions, not 1"):
+            await log.create_topics([TopicSpec(name, 1, compacted=False, retention_ms=HOUR_MS)])
+
+
 async def test_a_partition_that_is_not_there_is_named(open_log, topic_name):
     log = await open_log()
     topic = await made(log, topic_name(), 2)
