@@ -41,7 +41,7 @@ class Broker:
 
     `more` are properties beside the usual ones, `users` the names and passwords that SCRAM knows. One that is
     `short_lived` is there sooner, and slower if it gets much to do. `archive` is where Java is to write the classes
-    that it loaded, when the broker is stopped.
+    that it loaded, when the broker is stopped. `cluster_id` is shared by the brokers of one cluster.
     """
 
     def __init__(
@@ -54,8 +54,10 @@ class Broker:
         users: Mapping[str, str] | None = None,
         short_lived: bool = False,
         archive: Path | None = None,
+        cluster_id: str | None = None,
     ) -> None:
         self.data = data
+        self._cluster_id = cluster_id or new_cluster_id()
         self._controller_port, found = free_ports(2)
         self.port = port or found
         self._more = more or {}
@@ -133,7 +135,9 @@ class Broker:
             for name, password in self._users.items()
             for word in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={password}]")
         ]
-        return self._java(loading, "kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(config), *users)
+        return self._java(
+            loading, "kafka.tools.StorageTool", "format", "-t", self._cluster_id, "-c", str(config), *users
+        )
 
     def _java(self, loading: Sequence[str], *arguments: str) -> "subprocess.Popen[bytes]":
         options = [
@@ -186,7 +190,7 @@ def free_ports(count: int) -> list[int]:
         return [stack.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
-def _cluster_id() -> str:
+def new_cluster_id() -> str:
     """22 characters of base64 that do not begin with a dash, which the tool would take for an option."""
     return "a" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:22]
 

@@ -13,6 +13,7 @@ from aiokafka.errors import CommitFailedError, UnknownMemberIdError
 
 from octyseg.errors import LogUnavailable, UsageError
 from octyseg.log.kafka_client import Connection, stopped
+from octyseg.log.kafka_leaders import ends_by_leaders
 from octyseg.log.kafka_reader import KafkaReader
 from octyseg.log.kafka_security import PLAINTEXT, Security
 from octyseg.log.kafka_topics import Topics
@@ -87,13 +88,13 @@ class KafkaLog:
         """Where each partition ends for a reader: an open transaction is not yet part of it."""
         await self._topics.require(topic, partitions)
         places = [TopicPartition(topic, partition) for partition in partitions]
-        ends = await self._connection.ask("asking for ends", lambda: self._asker.end_offsets(places))
+        ends = await self._connection.ask("asking for ends", lambda: ends_by_leaders(self._asker, places))
         return {partition: ends[TopicPartition(topic, partition)] for partition in partitions}
 
     async def ends_as_of(
         self, topics: Sequence[str], partitions: Sequence[int]
     ) -> tuple[int, dict[tuple[str, int], int]]:
-        """The broker's time when the question was sent, and the ends: one request to each broker.
+        """The broker's time when the question was sent, and the ends.
 
         What an open transaction has written had arrived by then, and nobody can read it yet: it is part of the ends.
         """
@@ -102,7 +103,7 @@ class KafkaLog:
         places = [TopicPartition(topic, partition) for topic in topics for partition in partitions]
 
         async def ask() -> tuple[int, dict[TopicPartition, int]]:
-            return self._writer.now_ms(), await self._clock.end_offsets(places)
+            return self._writer.now_ms(), await ends_by_leaders(self._clock, places)
 
         now_ms, ends = await self._connection.ask("asking for ends", ask)
         return now_ms, {tuple(place): end for place, end in ends.items()}

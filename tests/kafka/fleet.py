@@ -46,7 +46,7 @@ class Fleet:
             commit_every_s=0.25,
             **options,
         )
-        self.log = KafkaLog([broker.server], patience_s=120.0)
+        self.log = KafkaLog(self.settings.kafka_servers, patience_s=120.0)
         self.workers = {}
         self.began = {}
         self.supervised = False

@@ -1,0 +1,176 @@
+"""Three brokers: one of them goes or sleeps, leaders and coordinators move, and the work goes on."""
+
+import asyncio
+import os
+import random
+import signal
+import time
+from contextlib import AsyncExitStack, suppress
+from functools import partial
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from deploy.kafka.broker import Broker
+from octyseg.log.kafka import KafkaLog
+from octyseg.log.port import NewRecord, TopicSpec
+from tests.kafka.cluster import SIZE, Cluster
+from tests.kafka.faulting import ROUNDS, SEEDS, Run
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+TOPIC = TopicSpec("kept", 3, compacted=False, retention_ms=3_600_000)
+
+
+@pytest.fixture
+def cluster(tmp_path, kafka_broker):
+    """`kafka_broker` is asked for because it says what is missing where there is no Java."""
+    cluster = Cluster(tmp_path / "cluster")
+    cluster.start()
+    yield cluster
+    cluster.kill()
+
+
+@pytest.fixture
+async def admin(cluster):
+    client = AIOKafkaAdminClient(bootstrap_servers=cluster.server, request_timeout_ms=1_000)
+    await client.start()
+    yield client
+    await client.close()
+
+
+async def partitions(admin):
+    """What any broker that answers tells of every partition; nothing when the one that is asked is away."""
+    with suppress(KafkaError):
+        return [partition for topic in await admin.describe_topics() for partition in topic["partitions"]]
+    return []
+
+
+async def led_elsewhere(admin, node):
+    """Whether every partition has a leader, and it is not this one."""
+    leaders = {partition["leader"] for partition in await partitions(admin)}
+    return bool(leaders) and leaders.isdisjoint({-1, node})
+
+
+async def in_sync(admin):
+    """Whether every copy of every partition is up to date."""
+    return {len(partition["isr"]) for partition in await partitions(admin)} == {SIZE}
+
+
+def lose(cluster, admin, number, end):
+    """A broker ends, somebody else leads all that it led, it comes back and is brought up to date."""
+
+    async def fault(storm):
+        broker = cluster.brokers[number]
+        await asyncio.to_thread(end, broker)
+        await storm.fleet.until(lambda: led_elsewhere(admin, number + 1), "its partitions are led elsewhere")
+        await asyncio.to_thread(broker.start)
+        await storm.fleet.until(lambda: in_sync(admin), "all copies are up to date")
+
+    return fault
+
+
+def pause(cluster, admin, number):
+    """A broker sleeps until others lead all that it led, and wakes up believing that it still does."""
+
+    async def fault(storm):
+        process = cluster.brokers[number].pid
+        os.kill(process, signal.SIGSTOP)
+        await storm.fleet.until(lambda: led_elsewhere(admin, number + 1), "its partitions are led elsewhere")
+        os.kill(process, signal.SIGCONT)
+        await storm.fleet.until(lambda: in_sync(admin), "all copies are up to date")
+
+    return fault
+
+
+def lose_most(cluster, admin, numbers):
+    """Two of three are away for a while: nobody may write."""
+
+    async def fault(storm):
+        begun_ms = time.time_ns() // 1_000_000
+        for number in numbers:
+            await asyncio.to_thread(cluster.brokers[number].kill)
+        await storm.fleet.until(partial(silence, storm), "nobody can write")
+        await asyncio.gather(*(asyncio.to_thread(cluster.brokers[number].start) for number in numbers))
+        storm.outages.append((begun_ms, time.time_ns() // 1_000_000))
+        await storm.fleet.until(lambda: in_sync(admin), "all copies are up to date")
+
+    async def silence(storm):
+        sent = storm.shoppers.sent
+        await asyncio.sleep(3)
+        return storm.shoppers.sent == sent
+
+    return fault
+
+
+@pytest.fixture
+async def open_log(cluster):
+    async with AsyncExitStack() as opened:
+
+        async def open_log():
+            log = KafkaLog(cluster.server.split(","))
+            await log.start()
+            opened.push_async_callback(log.close)
+            return log
+
+        yield open_log
+
+
+async def test_the_end_is_not_that_of_a_leader_that_slept_while_others_took_over(cluster, admin, open_log):
+    """It answers what it was asked in its sleep as soon as it wakes up, before it hears that it leads no more."""
+    log, other = await open_log(), await open_log()
+    await log.create_topics([TOPIC])
+    numbers = range(TOPIC.partitions)
+    for number in numbers:
+        await log.append(TOPIC.name, number, [NewRecord(b"key", b"before")])
+    assert set((await log.ends(TOPIC.name, numbers)).values()) == {1}
+    assert set((await log.ends_as_of([TOPIC.name], numbers))[1].values()) == {1}
+    (topic,) = await admin.describe_topics([TOPIC.name])
+    number, sleeper = topic["partitions"][0]["partition"], topic["partitions"][0]["leader"]
+    process = cluster.brokers[sleeper - 1].pid
+    os.kill(process, signal.SIGSTOP)
+    deadline = time.monotonic() + 60
+    while not await led_elsewhere(admin, sleeper):
+        assert time.monotonic() < deadline, "nobody takes over"
+    appended = await other.append(TOPIC.name, number, [NewRecord(b"key", b"after")])
+    clock = asyncio.create_task(log.ends_as_of([TOPIC.name], numbers))
+    end = asyncio.create_task(log.ends(TOPIC.name, numbers))
+    done, _ = await asyncio.wait([clock, end], timeout=0.2)
+    assert not done, "the sleeper was asked"
+    os.kill(process, signal.SIGCONT)
+    assert (await clock)[1][TOPIC.name, number] == (await end)[number] == appended.next_offset == 2
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_f5_kills_of_one_broker_of_three(cluster, admin, new_fleet, capsys, seed):
+    fleet = await new_fleet(cluster)
+    faults = [lose(cluster, admin, number, Broker.kill) for number in turns(seed)]
+    await Run(fleet, capsys).under(faults, seed)
+
+
+@pytest.mark.faults
+async def test_f5_brokers_restarted_one_after_the_other(cluster, admin, new_fleet, capsys):
+    fleet = await new_fleet(cluster)
+    verdict = await Run(fleet, capsys).under([lose(cluster, admin, number, Broker.stop) for number in range(SIZE)])
+    assert verdict.repeated == 0
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_f5_a_broker_sleeps_until_others_lead(cluster, admin, new_fleet, capsys, seed):
+    fleet = await new_fleet(cluster)
+    await Run(fleet, capsys).under([pause(cluster, admin, number) for number in turns(seed)], seed)
+
+
+@pytest.mark.faults
+async def test_f5_two_brokers_of_three_are_away(cluster, admin, new_fleet, capsys):
+    fleet = await new_fleet(cluster)
+    await Run(fleet, capsys).under([lose_most(cluster, admin, [0, 1]), lose_most(cluster, admin, [1, 2])])
+
+
+def turns(seed):
+    """Every broker as often as the others, in an order of chance."""
+    chance = random.Random(seed)
+    return [number for _ in range(max(ROUNDS // 2, 1)) for number in chance.sample(range(SIZE), SIZE)]
