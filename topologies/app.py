@@ -15,6 +15,7 @@ from faust.types import Message
 
 from octyseg.hosting.kafka import security_of
 from octyseg.hosting.runner import group_of
+from octyseg.log.kafka_client import LEADERS_KNOWN_FOR_MS
 from octyseg.log.kafka_reader import MAX_BATCHES
 from octyseg.log.kafka_security import Security
 from octyseg.settings import Settings
@@ -95,6 +96,7 @@ def make_app(settings: Settings, stage_name: str) -> App:
         broker_commit_interval=settings.commit_every_s,
         broker_max_poll_records=MAX_BATCHES,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=LEADERS_KNOWN_FOR_MS,
         stream_buffer_maxsize=_CHUNKS_BUFFERED,
         # The host waits for what is in hand, and not for ever.
         stream_wait_empty=False,

@@ -32,6 +32,9 @@ from octyseg.retries import retried
 _UNANSWERED = (KafkaError, TimeoutError, OSError)
 # Waiting does not help against these.
 _FORBIDDEN = (ClusterAuthorizationFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError)
+# A leader that is cut off from the other brokers refuses what is written and has nothing to read, and says neither that
+# it leads no more. After so long another broker is asked; aiokafka's own five minutes are longer than our patience.
+LEADERS_KNOWN_FOR_MS = 10_000
 _WAIT_INITIAL_S = 0.05
 _WAIT_MAX_S = 1.0
 
@@ -53,6 +56,13 @@ class Connection(NamedTuple):
         """The arguments that every aiokafka client takes."""
         return {
             "bootstrap_servers": list(self.servers),
+            "metadata_max_age_ms": LEADERS_KNOWN_FOR_MS,
+            **self._options_of_one(),
+        }
+
+    def _options_of_one(self) -> dict[str, Any]:
+        """The arguments that a connection to one broker takes."""
+        return {
             "client_id": self.client_id,
             "request_timeout_ms": int(self.request_timeout_s * 1000),
             **self.security.options(),
@@ -90,9 +100,8 @@ class Connection(NamedTuple):
         """SettingsError when a broker refuses us: aiokafka only says that it could not come to any."""
         for server in self.servers:
             host, _, port = server.rpartition(":")
-            options = {name: value for name, value in self.options().items() if name != "bootstrap_servers"}
             try:
-                connection = await create_conn(host, int(port), **options)
+                connection = await create_conn(host, int(port), **self._options_of_one())
             except (ssl.SSLError, SaslAuthenticationFailed, UnsupportedSaslMechanismError) as error:
                 # aiokafka closes the connection, which takes a turn of the loop; this process may end before.
                 await asyncio.sleep(0)

@@ -1,8 +1,12 @@
 """Three brokers that are one cluster, on loopback: three copies of every record, of which two have to have it."""
 
-from concurrent.futures import ThreadPoolExecutor
+import asyncio
+from functools import partial
+
+import psutil
 
 from deploy.kafka.broker import Broker, free_ports, new_cluster_id
+from tests.kafka.wire import Wire
 
 SIZE = 3
 _COPIES = {
@@ -19,29 +23,55 @@ _COPIES = {
 
 
 class Cluster:
-    """Brokers that are controllers too; `brokers` may be stopped, killed and started again, one at a time."""
+    """Brokers that are controllers too; `brokers` may be stopped, killed and started again, one at a time.
+
+    They talk to each other over wires, clients to each directly: a broker that is `isolated` still serves clients.
+    """
 
     def __init__(self, data):
-        ports, controllers = free_ports(SIZE), free_ports(SIZE)
-        numbers = range(1, SIZE + 1)
-        voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in zip(numbers, controllers, strict=True))
+        self.isolated = None
+        self.brokers = []
+        self._wires = []
+        self._speakers = {}
+        numbers = range(SIZE)
+        own, wired = ([free_ports(3) for _ in numbers] for _ in range(2))
+        controllers = ",".join(f"{number + 1}@127.0.0.1:{wired[number][2]}" for number in numbers)
         cluster_id = new_cluster_id()
-        self.brokers = [
-            Broker(
-                data / str(number),
-                port,
-                "512m",
-                more=_COPIES
-                | {
-                    "node.id": str(number),
-                    "controller.quorum.voters": voters,
-                    "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
-                },
-                short_lived=True,
-                cluster_id=cluster_id,
-            )
-            for number, port, controller in zip(numbers, ports, controllers, strict=True)
-        ]
+        for number in numbers:
+            more = _COPIES | {
+                "node.id": str(number + 1),
+                "controller.quorum.voters": controllers,
+                "listeners": _listeners(*own[number]),
+                "advertised.listeners": _listeners(own[number][0], *wired[number][1:]),
+                "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT",
+                "inter.broker.listener.name": "BROKER",
+            }
+            directory = data / str(number + 1)
+            port, *between = own[number]
+            self.brokers.append(Broker(directory, port, "512m", more=more, short_lived=True, cluster_id=cluster_id))
+            is_cut = partial(self._is_cut, number)
+            self._wires += [Wire(*ports, is_cut) for ports in zip(wired[number][1:], between, strict=True)]
+
+    def reunite(self):
+        """The broker that is isolated is no more."""
+        self.isolated = None
+        self._speakers.clear()
+        for wire in self._wires:
+            wire.shake()
+
+    def _is_cut(self, number, asking_port):
+        if self.isolated is None:
+            return False
+        return (number == self.isolated) != (self._speaker(asking_port) == self.isolated)
+
+    def _speaker(self, port):
+        """Which broker a port belongs to."""
+        if port not in self._speakers:
+            for number, broker in enumerate(self.brokers):
+                if broker.is_running:
+                    ports = {one.laddr.port for one in psutil.Process(broker.pid).net_connections("tcp")}
+                    self._speakers |= dict.fromkeys(ports, number)
+        return self._speakers.get(port)
 
     @property
     def server(self):
@@ -53,11 +83,16 @@ class Cluster:
         """What OCTYSEG_LOG takes."""
         return f"kafka://{self.server}"
 
-    def start(self):
+    async def start(self):
         """All at once: none answers before two of them have found each other."""
-        with ThreadPoolExecutor(SIZE) as starters:
-            list(starters.map(Broker.start, self.brokers))
+        await asyncio.gather(*(wire.start() for wire in self._wires))
+        await asyncio.gather(*(asyncio.to_thread(broker.start) for broker in self.brokers))
 
-    def kill(self):
+    async def kill(self):
         for broker in self.brokers:
             broker.kill()
+        await asyncio.gather(*(wire.close() for wire in self._wires))
+
+
+def _listeners(clients, brokers, controller):
+    return f"PLAINTEXT://127.0.0.1:{clients},BROKER://127.0.0.1:{brokers},CONTROLLER://127.0.0.1:{controller}"

@@ -20,16 +20,18 @@ from tests.kafka.faulting import ROUNDS, SEEDS, Run
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
+# So many events, a few seconds' worth, go to whom is led by others while one broker still believes that it leads.
+LONG = 4_000
 TOPIC = TopicSpec("kept", 3, compacted=False, retention_ms=3_600_000)
 
 
 @pytest.fixture
-def cluster(tmp_path, kafka_broker):
+async def cluster(tmp_path, kafka_broker):
     """`kafka_broker` is asked for because it says what is missing where there is no Java."""
     cluster = Cluster(tmp_path / "cluster")
-    cluster.start()
+    await cluster.start()
     yield cluster
-    cluster.kill()
+    await cluster.kill()
 
 
 @pytest.fixture
@@ -79,6 +81,20 @@ def pause(cluster, admin, number):
         os.kill(process, signal.SIGSTOP)
         await storm.fleet.until(lambda: led_elsewhere(admin, number + 1), "its partitions are led elsewhere")
         os.kill(process, signal.SIGCONT)
+        await storm.fleet.until(lambda: in_sync(admin), "all copies are up to date")
+
+    return fault
+
+
+def isolate(cluster, admin, number):
+    """A broker is cut off from the others and not from clients: for them it goes on to lead, and nothing comes."""
+
+    async def fault(storm):
+        cluster.isolated = number
+        await storm.fleet.until(lambda: led_elsewhere(admin, number + 1), "its partitions are led elsewhere")
+        sent = storm.shoppers.sent
+        await storm.fleet.until(lambda: storm.has_sent(sent + LONG), "events are sent to others")
+        cluster.reunite()
         await storm.fleet.until(lambda: in_sync(admin), "all copies are up to date")
 
     return fault
@@ -162,6 +178,13 @@ async def test_f5_brokers_restarted_one_after_the_other(cluster, admin, new_flee
 async def test_f5_a_broker_sleeps_until_others_lead(cluster, admin, new_fleet, capsys, seed):
     fleet = await new_fleet(cluster)
     await Run(fleet, capsys).under([pause(cluster, admin, number) for number in turns(seed)], seed)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_f5_a_broker_that_is_cut_off_goes_on_to_answer(cluster, admin, new_fleet, capsys, seed):
+    fleet = await new_fleet(cluster)
+    await Run(fleet, capsys).under([isolate(cluster, admin, number) for number in turns(seed)], seed)
 
 
 @pytest.mark.faults
