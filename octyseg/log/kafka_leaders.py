@@ -17,6 +17,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 
 # So long may a broker think about who leads; then another one is asked.
 _WITNESS_S = 1.0
+# What aiokafka says of a partition without a leader, and of one that it does not know.
+_NOBODY = (-1, None)
 
 
 async def ends_by_leaders(asker: AIOKafkaConsumer, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
@@ -61,5 +63,5 @@ async def _hear(client: AIOKafkaClient, witness: int, believed: Mapping[TopicPar
     known = ClusterMetadata()
     known.update_metadata(answer)
     for place, leader in believed.items():
-        if known.leader_for_partition(place) != leader:
+        if leader in _NOBODY or known.leader_for_partition(place) != leader:
             raise NotLeaderForPartitionError(place)

@@ -25,6 +25,7 @@ KEYS = "tests/model/test_key.py"
 DOOR = "tests/api/test_keys.py"
 ONCE = "tests/api/test_idempotency.py"
 BATCHES = "tests/log/test_kafka_batches.py"
+LEADERS = "tests/log/test_kafka_leaders.py"
 DAMAGE = "tests/log/test_embedded_damage.py"
 LANES = "tests/topologies/test_lanes.py"
 SCHEDULE = "tests/webhooks/test_queue.py"
@@ -613,6 +614,21 @@ BUGS = (
         "            if TELLING_PARTITION in self._partitions:\n                self._sizes.tell",
         "            if True:\n                self._sizes.tell",
         SIZES,
+    ),
+    # The log.
+    Bug(
+        "a broker that has been overtaken is believed",
+        "octyseg/log/kafka_leaders.py",
+        "        await _confirm(client, believed)\n",
+        "",
+        LEADERS,
+    ),
+    Bug(
+        "a broker confirms that it leads itself",
+        "octyseg/log/kafka_leaders.py",
+        "    one, other = random.sample(brokers, 2)\n",
+        "    one = other = random.choice(brokers)\n",
+        LEADERS,
     ),
     # What people look at.
     Bug(
