@@ -35,14 +35,18 @@ def kafka_broker(tmp_path_factory):
 def shared_mortal(tmp_path_factory):
     """See mortal_broker."""
     _need_java()
-    broker = Broker(tmp_path_factory.mktemp("mortal") / "data", short_lived=True)
+    generous = {"auto.create.topics.enable": "true"}
+    broker = Broker(tmp_path_factory.mktemp("mortal") / "data", more=generous, short_lived=True)
     yield broker
     broker.kill()
 
 
 @pytest.fixture
 def mortal_broker(shared_mortal):
-    """A running broker that may be killed and started again; topics of other tests are on it."""
+    """A running broker that may be killed and started again; topics of other tests are on it.
+
+    It makes topics when it is asked for them, which is Kafka's default and no use to anybody.
+    """
     if not shared_mortal.is_running:
         shared_mortal.kill()
         shared_mortal.start()

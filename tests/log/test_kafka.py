@@ -9,6 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from octyseg.errors import LogUnavailable, UsageError
 from octyseg.log.kafka import KafkaLog
+from octyseg.log.kafka_topics import Topics
 from octyseg.log.port import NewRecord, TopicSpec, read_through
 from tests.log.promises import DEADLINE_S, HOUR_MS, LogPromises, numbered
 
@@ -298,21 +299,29 @@ async def test_topics_that_kafka_does_not_make_are_named(open_log):
         await log.create_topics([TopicSpec("what?", 1, compacted=False, retention_ms=HOUR_MS)])
 
 
+async def test_asking_for_a_topic_does_not_make_it(mortal_broker, open_log, topic_name):
+    log, name = await open_log(mortal_broker.server), topic_name()
+    for _ in range(2):
+        with pytest.raises(UsageError, match=f"there is no topic {name}"):
+            await log.ends(name, [0])
+    assert name not in {spec.name for spec in await log.describe_topics()}
+
+
 @pytest.fixture
 def after_the_next_listing(monkeypatch):
     """Have something done to topics just after they were listed."""
-    describe_topics = AIOKafkaAdminClient.describe_topics
+    metadata = Topics._metadata
 
     def arrange(do):
         waiting = [do]
 
-        async def describe_and_do(client, names=None):
-            listed = await describe_topics(client, names)
+        async def list_and_do(topics, names):
+            listed = await metadata(topics, names)
             if names is None and waiting:
                 await waiting.pop()()
             return listed
 
-        monkeypatch.setattr(AIOKafkaAdminClient, "describe_topics", describe_and_do)
+        monkeypatch.setattr(Topics, "_metadata", list_and_do)
 
     return arrange
 
