@@ -33,8 +33,8 @@ makes them. Errors of `/v2` are problem+json (RFC 9457). Requests have at most 1
 _STATIC = Path(console.__file__).parent / "static"
 
 
-def make_app(access: Access) -> FastAPI:
-    """The application over an open access."""
+def make_app(access: Access, *, is_local: bool) -> FastAPI:
+    """The application over an open access; `is_local` says that only its own machine can come to it."""
     app = FastAPIOffline(
         title="octyseg",
         version=__version__,
@@ -43,7 +43,7 @@ def make_app(access: Access) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.access = access
-    app.state.door = Door(access)
+    app.state.door = Door(access, is_local=is_local)
     install(app)
     for router in (health.router, analytics.router, *octy_v1.ROUTERS, *v2.ROUTERS):
         _include(app, router)
@@ -52,7 +52,7 @@ def make_app(access: Access) -> FastAPI:
     app.add_route("/", _to_the_console, include_in_schema=False)
     # The last one added stands first before a request.
     app.add_middleware(Idempotency, access=access, door=app.state.door)
-    app.add_middleware(Gate, access=access)
+    app.add_middleware(Gate, access=access, is_local=is_local)
     app.add_middleware(Measuring)
     return app
 

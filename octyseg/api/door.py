@@ -1,7 +1,7 @@
 """Who asks, and whether he may: keys in the Authorization header, scopes, so many requests a second.
 
-While no key was ever made, a server on loopback is open to whoever is on the machine. Segment's and RudderStack's
-libraries send one half only: the public one may send events, and nothing else.
+While no key was ever made, a server on loopback is open to whoever is on the machine, and any other to nobody.
+Segment's and RudderStack's libraries send one half only: the public one may send events, and nothing else.
 """
 
 import base64
@@ -19,6 +19,7 @@ from octyseg.model.key import Scope, StoredKey, proves
 from octyseg.service.access import Access
 
 _NOBODY = "send Authorization: Basic base64(public_key:secret_key); `octyseg keys create` makes a key"
+_NO_KEYS = "nobody may ask before there is a key: `octyseg keys create` makes one"
 _scheme = APIKeyHeader(
     name="Authorization", auto_error=False, description="Basic base64(public_key:secret_key)", scheme_name="key"
 )
@@ -38,8 +39,9 @@ class Caller(NamedTuple):
 class Door:
     """Looks at credentials and counts requests; one per application."""
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, is_local: bool) -> None:
         self._access = access
+        self._is_local = is_local
         self._limit = parse(access.settings.server.rate_limit)
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
@@ -67,7 +69,9 @@ class Door:
         if not header and not registry.api_keys():
             registry = await self._access.registry()
             if not registry.api_keys():
-                return Caller(None)
+                if self._is_local:
+                    return Caller(None)
+                raise _unknown(_NO_KEYS)
         public_key, secret_key = _halves(header or "")
         stored = registry.key(public_key)
         if stored is None and public_key:
@@ -77,7 +81,11 @@ class Door:
         may_send = path in ANALYTICS and not secret_key and stored is not None and stored.revoked_at_ms is None
         if may_send and stored is not None:
             return Caller(stored.model_copy(update={"scopes": ("ingest",)}) if stored.allows("ingest") else stored)
-        raise Rejected(401, [_NOBODY], {"WWW-Authenticate": 'Basic realm="octyseg"'})
+        raise _unknown(_NOBODY)
+
+
+def _unknown(text: str) -> Rejected:
+    return Rejected(401, [text], {"WWW-Authenticate": 'Basic realm="octyseg"'})
 
 
 async def _let_in(request: Request, scopes: SecurityScopes, header: Annotated[str | None, Depends(_scheme)]) -> Caller:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import uvicorn
 
+from octyseg import logs
 from octyseg.api.app import make_app
 from octyseg.errors import UsageError
 from octyseg.service.access import Access
@@ -15,6 +16,8 @@ from octyseg.service.access import Access
 # How long requests under way may take when the process ends.
 END_WITHIN_S = 10
 _POLL_EVERY_S = 0.5
+
+_logger = logs.get(__name__)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -36,11 +39,11 @@ async def serve(
 ) -> None:
     """Answer requests until `stop` is set, then end those under way."""
     host, port = opened.getsockname()[:2]
-    if not _is_loopback(host) and not (await access.registry()).api_keys():
-        msg = f"without keys nobody beyond this machine may ask: `octyseg keys create` first, or do not bind to {host}"
-        raise UsageError(msg)
+    is_local = ipaddress.ip_address(host).is_loopback
+    if not is_local and not (await access.registry()).api_keys():
+        _logger.warning("without keys everybody is refused: `octyseg keys create` makes one", host=host)
     config = uvicorn.Config(
-        make_app(access),
+        make_app(access, is_local=is_local),
         log_config=None,
         log_level="warning",
         access_log=False,
@@ -78,7 +81,3 @@ async def _follow(access: Access) -> None:
     while True:
         await asyncio.sleep(_POLL_EVERY_S)
         await access.follower.poll()
-
-
-def _is_loopback(host: str) -> bool:
-    return ipaddress.ip_address(host).is_loopback

@@ -26,7 +26,11 @@ def api(
     ] = None,
     host: Annotated[
         str | None,
-        typer.Option("--host", help="Address to listen on; beyond loopback only with keys.", show_default="127.0.0.1"),
+        typer.Option(
+            "--host",
+            help="Address to listen on; beyond loopback nobody is served without keys.",
+            show_default="127.0.0.1",
+        ),
     ] = None,
 ) -> None:
     """Serve the HTTP API until told to end. `octyseg keys create` makes keys; /docs has the routes."""

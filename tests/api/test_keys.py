@@ -1,5 +1,6 @@
 """Keys: what each may do, for how long its secret is good, how often it may ask, and where it is needed."""
 
+import json
 from contextlib import suppress
 
 import httpx
@@ -136,13 +137,23 @@ def test_without_a_key_this_machine_may_ask_until_the_first_is_made(new_server):
         assert may_admin(holder) == 200
 
 
-def test_beyond_this_machine_nobody_is_served_without_keys(tmp_path, server):
-    alone = {"OCTYSEG_LOG": f"embedded://{tmp_path / 'alone.db'}"}
-    assert server.octyseg("topics", "create", **alone).code == 0
-    done = server.octyseg("api", "--host", "0.0.0.0", "--port", "0", **alone)  # noqa: S104 - to be refused
-    assert done.code == 2, done.err
-    assert "octyseg keys create" in done.err
-    assert len(done.err.strip().splitlines()) == 1
+def test_beyond_this_machine_nobody_is_served_without_keys(new_server):
+    """It lives all the same: whoever supervises it asks for its health, and the first key is made beside it."""
+    server = new_server(made_with_keys=False, OCTYSEG_SERVER__HOST="0.0.0.0")  # noqa: S104 - to refuse whoever comes
+    assert "without keys everybody is refused" in (server.directory / "told").read_text()
+    with httpx.Client(base_url=server.url) as anybody:
+        for name in ("localhost", "10.0.0.7:8080"):
+            named = {"Host": name}
+            assert [anybody.get(path, headers=named).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+            for path in ("/v2/segments", "/v1/retention/segments", "/console/"):
+                refused = anybody.get(path, headers=named)
+                assert refused.status_code == 401, path
+                assert "octyseg keys create" in refused.text
+            track = anybody.post("/v1/track", json={"userId": "ada", "event": "login"}, headers=named)
+            assert track.status_code == 401
+    made = json.loads(server.octyseg("keys", "create", "--scope", "admin", "-o", "json").out)
+    with server.client((made["public_key"], made["secret_key"])) as holder:
+        assert may_admin(holder) == 200
 
 
 @pytest.mark.parametrize("scopes", [["everything"], [], ["read", "root"]])
