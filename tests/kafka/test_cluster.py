@@ -30,9 +30,11 @@ TOPIC = TopicSpec("kept", 1, compacted=False, retention_ms=3_600_000)
 async def cluster(tmp_path, kafka_broker):
     """`kafka_broker` is asked for because it says what is missing where there is no Java."""
     cluster = Cluster(tmp_path / "cluster")
-    await cluster.start()
-    yield cluster
-    await cluster.kill()
+    try:
+        await cluster.start()
+        yield cluster
+    finally:
+        await cluster.kill()
 
 
 @pytest.fixture
