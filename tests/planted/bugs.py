@@ -181,10 +181,17 @@ BUGS = (
         DOOR,
     ),
     Bug(
+        "a server without keys is open to whoever comes to it",
+        "octyseg/api/door.py",
+        "                if self._is_local:\n",
+        "                if True:\n",
+        DOOR,
+    ),
+    Bug(
         "an open server hears everybody",
         "octyseg/api/gate.py",
-        "        if host not in _OWN_NAMES and",
-        "        if not host and",
+        "        if self._is_local and host not in _OWN_NAMES and",
+        "        if self._is_local and not host and",
         f"tests/api/test_gate.py {DOOR}",
     ),
     Bug(
