@@ -5,38 +5,20 @@ import time
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.admin import NewTopic, RecordsToDelete
 
 from octyseg.errors import LogUnavailable, UsageError
 from octyseg.log.kafka import KafkaLog
-from octyseg.log.kafka_topics import Topics
-from octyseg.log.port import NewRecord, TopicSpec, read_through
-from tests.log.promises import DEADLINE_S, HOUR_MS, LogPromises, numbered
+from octyseg.log.port import NewRecord, read_through
+from tests.log.promises import DEADLINE_S, LogPromises, numbered
+from tests.log.topics_elsewhere import made, made_elsewhere
 
 pytestmark = pytest.mark.kafka
 
 
 @pytest.fixture
-async def open_log(kafka_broker):
-    opened = []
-
-    async def open_log(server=kafka_broker.server, **options):
-        log = KafkaLog([server], **options)
-        await log.start()
-        opened.append(log)
-        return log
-
-    yield open_log
-    for log in opened:
-        await log.close()
-
-
-@pytest.fixture
-async def admin(kafka_broker):
-    client = AIOKafkaAdminClient(bootstrap_servers=kafka_broker.server)
-    await client.start()
-    yield client
-    await client.close()
+def open_log(open_kafka):
+    return open_kafka
 
 
 class TestKafkaKeepsThePromises(LogPromises):
@@ -65,20 +47,6 @@ async def plain_read(server, topic, count, position=0):
 async def batched_read(log, topic, stop, position=0):
     records = read_through(log, topic, 0, position, stop)
     return [(r.offset, r.timestamp, r.key, r.value, tuple(r.headers)) async for r in records]
-
-
-async def made_elsewhere(admin, new_topic):
-    """A topic that was not made by the log; the broker that is asked next may hear of it late."""
-    await admin.create_topics([new_topic])
-    deadline = time.monotonic() + 30
-    while (await admin.describe_topics([new_topic.name]))[0]["error_code"]:
-        assert time.monotonic() < deadline, f"{new_topic.name} does not appear"
-        await asyncio.sleep(0.05)
-
-
-async def made(log, name, partitions=1, *, compacted=False):
-    await log.create_topics([TopicSpec(name, partitions, compacted, -1 if compacted else HOUR_MS)])
-    return name
 
 
 @pytest.mark.parametrize("compression", [None, "gzip", "snappy", "lz4", "zstd"])
@@ -270,99 +238,6 @@ async def test_an_append_of_megabytes_is_written_as_several_batches_in_order(ope
     appended = await log.append(topic, 0, numbered(4_000, size=800))
     assert (appended.first_offset, appended.next_offset) == (0, 4_000)
     assert [key for _, _, key, _, _ in await batched_read(log, topic, 4_000)] == [r.key for r in numbered(4_000)]
-
-
-async def test_topics_with_their_producers_time_are_refused(open_log, admin, topic_name):
-    log = await open_log()
-    topic = topic_name()
-    await made_elsewhere(admin, NewTopic(topic, 1, 1))
-    with pytest.raises(UsageError, match=f"{topic} stamps records with their producer's time"):
-        await log.create_topics([TopicSpec(topic, 1, compacted=False, retention_ms=HOUR_MS)])
-    with pytest.raises(UsageError, match=f"{topic}-0.*LogAppendTime"):
-        await log.append(topic, 0, numbered(1))
-
-
-@pytest.mark.parametrize(
-    ("policy", "wanted"), [("delete", "compact"), ("compact,delete", "compact"), ("compact", "delete")]
-)
-async def test_topics_that_forget_what_has_to_stay_are_refused(open_log, admin, topic_name, policy, wanted):
-    """A broker's default is to delete by age: after a week there would be no states and no definitions."""
-    log = await open_log()
-    topic = topic_name()
-    configs = {"cleanup.policy": policy, "message.timestamp.type": "LogAppendTime"}
-    await made_elsewhere(admin, NewTopic(topic, 1, 1, topic_configs=configs))
-    spec = TopicSpec(topic, 1, compacted=wanted == "compact", retention_ms=-1 if wanted == "compact" else HOUR_MS)
-    with pytest.raises(UsageError, match=f"{topic} has cleanup.policy={policy}.* set cleanup.policy={wanted} with"):
-        await log.create_topics([spec])
-
-
-async def test_topics_that_kafka_does_not_make_are_named(open_log):
-    log = await open_log()
-    with pytest.raises(UsageError, match="kafka refuses to make topic what"):
-        await log.create_topics([TopicSpec("what?", 1, compacted=False, retention_ms=HOUR_MS)])
-
-
-async def test_asking_for_a_topic_does_not_make_it(mortal_broker, open_log, topic_name):
-    log, name = await open_log(mortal_broker.server), topic_name()
-    with pytest.raises(UsageError, match=f"there is no topic {name}"):
-        await log.ends(name, [0])
-    # Topics are made in the order in which they were asked for.
-    await made(log, topic_name())
-    assert name not in {spec.name for spec in await log.describe_topics()}
-
-
-@pytest.fixture
-def after_the_next_listing(monkeypatch):
-    """Have something done to topics just after they were listed."""
-    metadata = Topics._metadata
-
-    def arrange(do):
-        waiting = [do]
-
-        async def list_and_do(topics, names):
-            listed = await metadata(topics, names)
-            if names is None and waiting:
-                await waiting.pop()()
-            return listed
-
-        monkeypatch.setattr(Topics, "_metadata", list_and_do)
-
-    return arrange
-
-
-async def deleted(admin, name):
-    await admin.delete_topics([name])
-    deadline = time.monotonic() + 30
-    while name in await admin.list_topics():
-        assert time.monotonic() < deadline, f"{name} does not go"
-        await asyncio.sleep(0.05)
-
-
-async def test_a_topic_that_goes_while_it_is_looked_at_is_made_again(
-    open_log, admin, topic_name, after_the_next_listing
-):
-    log = await open_log(patience_s=20)
-    names = [topic_name(), topic_name()]
-    specs = [TopicSpec(name, 1, compacted=False, retention_ms=HOUR_MS) for name in names]
-    assert await log.create_topics(specs) == names
-    after_the_next_listing(lambda: deleted(admin, names[0]))
-    assert await log.create_topics(specs) == names[:1]
-    after_the_next_listing(lambda: deleted(admin, names[1]))
-    assert set(specs) & set(await log.describe_topics()) == {specs[0]}
-
-
-@pytest.mark.parametrize("partitions", [1, 3])
-async def test_a_topic_that_somebody_makes_in_the_meantime_is_looked_at_too(
-    open_log, topic_name, after_the_next_listing, partitions
-):
-    log, other = await open_log(patience_s=20), await open_log()
-    name = topic_name()
-    after_the_next_listing(lambda: made(other, name, partitions))
-    if partitions == 1:
-        assert await log.create_topics([TopicSpec(name, 1, compacted=False, retention_ms=HOUR_MS)]) == []
-    else:
-        with pytest.raises(UsageError, match=f"{name} has 3 partitions, not 1"):
-            await log.create_topics([TopicSpec(name, 1, compacted=False, retention_ms=HOUR_MS)])
 
 
 async def test_a_partition_that_is_not_there_is_named(open_log, topic_name):
