@@ -80,7 +80,10 @@ def _start_or_start_empty(directory: Path, path: Path) -> "subprocess.Popen[byte
     try:
         return _start(directory, path)
     except NotStarted:
-        (directory / SNAPSHOT).replace(directory / (SNAPSHOT + ".refused"))
+        snapshot = directory / SNAPSHOT
+        if not snapshot.exists():
+            raise
+        snapshot.replace(directory / (SNAPSHOT + ".refused"))
         return _start(directory, path)
 
 

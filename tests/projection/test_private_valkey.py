@@ -11,7 +11,7 @@ import pytest
 from redis import Redis
 
 from octyseg.errors import ProjectionUnavailable
-from octyseg.projection import private
+from octyseg.projection import keeper, private
 from octyseg.projection.private import private_valkey
 
 HOLD = """
@@ -145,3 +145,9 @@ def test_a_server_that_cannot_be_started_is_said_with_the_way_out(tmp_path, monk
     monkeypatch.setattr(private.sys, "executable", "/bin/false")
     with pytest.raises(ProjectionUnavailable, match=r"cannot start a private valkey: .* set OCTYSEG_REDIS"):
         private_valkey(tmp_path).__enter__()
+
+
+def test_a_server_that_cannot_run_is_no_matter_of_its_snapshot(tmp_path, monkeypatch):
+    monkeypatch.setattr(keeper, "get_binary_path", lambda: "/bin/false")
+    with pytest.raises(keeper.NotStarted, match="exit code 1"):
+        keeper.keep(tmp_path, on_ready=pytest.fail)
